@@ -1,0 +1,1 @@
+//! The loop: observe, compile, plan, apply, status.

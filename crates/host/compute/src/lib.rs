@@ -1,0 +1,1 @@
+//! Workloads on this host: the process driver, its shim and its sandbox.

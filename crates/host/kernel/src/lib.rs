@@ -1,0 +1,1 @@
+//! The Linux kernel: netlink, namespaces, eBPF, cgroups, features.

@@ -1,0 +1,1 @@
+//! The resource store: one trait, an embedded engine and a double in memory.

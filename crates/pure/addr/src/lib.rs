@@ -1,0 +1,11 @@
+//! Addresses, prefixes and MACs: arithmetic and allocation, without I/O.
+//!
+//! The types carry the rules: a [`Prefix`] never has host bits set, a [`Mac`] prints as people write it.
+
+mod mac;
+mod pool;
+mod prefix;
+
+pub use mac::{Mac, ParseMacError};
+pub use pool::first_free;
+pub use prefix::{ParsePrefixError, Prefix};

@@ -1,0 +1,1 @@
+//! From the model to what one host must have: tables, ports, workloads.

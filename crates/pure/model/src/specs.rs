@@ -1,0 +1,333 @@
+//! What somebody wants, for each kind. Defaults make the short form right; unknown fields are errors.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use madang_addr::Prefix;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A private network with ranges of its own. May overlap any other VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VpcSpec {
+    /// The VPC's ranges, as 10.0.0.0/16; more can be added later.
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<Prefix>,
+    /// The largest IP packet, in bytes: 576 to 9000.
+    #[serde(default = "default_mtu")]
+    pub mtu: u16,
+}
+
+fn default_mtu() -> u16 {
+    1500
+}
+
+/// A part of a VPC's range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SubnetSpec {
+    /// The VPC that it is part of.
+    pub vpc: String,
+    /// Its range, inside one of the VPC's. The first four addresses and the last are reserved.
+    #[schemars(with = "String")]
+    pub cidr: Prefix,
+    /// Whether its default route leads to the internet gateway. Not together with a route table.
+    #[serde(default)]
+    pub public: bool,
+    /// Its route table. None: only the VPC itself is reached, and the internet if the subnet is public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_table: Option<String>,
+}
+
+/// Where packets go. The route to the VPC's own ranges is always there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouteTableSpec {
+    /// The VPC that it belongs to.
+    pub vpc: String,
+    /// The routes; the longest prefix wins.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Route {
+    /// For packets to this prefix.
+    #[schemars(with = "String")]
+    pub destination: Prefix,
+    /// Where they go.
+    pub target: RouteTarget,
+    /// Which NAT gateway, if the target is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nat_gateway: Option<String>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RouteTarget {
+    /// To the VPC's own instances.
+    Local,
+    /// To the internet gateway: only for who has a public address.
+    Internet,
+    /// To a NAT gateway.
+    Nat,
+    /// Nowhere: dropped without a word.
+    Blackhole,
+}
+
+/// Who may reach the instances in it, and whom they may reach. Stateful: answers always pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecurityGroupSpec {
+    /// The VPC that it belongs to.
+    pub vpc: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who may come in. Nobody, if there is none.
+    #[serde(default)]
+    pub ingress: Vec<IngressRule>,
+    /// Where its members may go. Left out: anywhere. An empty list: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Vec<EgressRule>>,
+}
+
+/// Who may come in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IngressRule {
+    /// Which protocol; `all` if left out.
+    #[serde(default)]
+    pub protocol: RuleProtocol,
+    /// Which destination ports, for tcp and udp: 80 or "8000-8100". All, if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortRange>,
+    /// From whom: CIDRs, and names of security groups of the VPC.
+    pub from: Vec<Peer>,
+}
+
+/// Where to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EgressRule {
+    /// Which protocol; `all` if left out.
+    #[serde(default)]
+    pub protocol: RuleProtocol,
+    /// Which destination ports, for tcp and udp: 80 or "8000-8100". All, if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortRange>,
+    /// To whom: CIDRs, and names of security groups of the VPC.
+    pub to: Vec<Peer>,
+}
+
+/// A protocol that a rule speaks of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RuleProtocol {
+    /// Every protocol.
+    #[default]
+    All,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP.
+    Icmp,
+}
+
+/// Ports from a first to a last one, both in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// Every port.
+    pub const ALL: Self = Self { first: 0, last: u16::MAX };
+
+    /// From the first to the last, if they are in this order.
+    pub fn new(first: u16, last: u16) -> Option<Self> {
+        (first <= last).then_some(Self { first, last })
+    }
+
+    /// The lowest port.
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    pub fn last(self) -> u16 {
+        self.last
+    }
+}
+
+/// Whom a rule speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Addresses.
+    Cidr(Prefix),
+    /// The members of a security group of the same VPC.
+    Group(String),
+}
+
+/// Addresses that the outside routes to this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AddressPoolSpec {
+    /// The interface that leads to the outside.
+    pub interface: String,
+    /// The router on that link to which outbound packets go.
+    pub next_hop: IpAddr,
+    /// Addresses and CIDRs, every address of which can be used.
+    pub addresses: Vec<PoolEntry>,
+}
+
+/// An address, or a prefix of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolEntry(pub Prefix);
+
+/// Source NAT for private subnets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NatGatewaySpec {
+    /// The VPC whose route tables may lead to it.
+    pub vpc: String,
+    /// The pool that its address is of.
+    pub pool: String,
+    /// A particular address of the pool; else the lowest free one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
+
+/// An address of a pool, forwarding ports to instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PublicAddressSpec {
+    /// The pool that the address is of.
+    pub pool: String,
+    /// A particular address of the pool; else the lowest free one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// What is forwarded where.
+    #[serde(default)]
+    pub forwards: Vec<Forward>,
+}
+
+/// One port of a public address, led to one of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Forward {
+    /// `tcp` if left out.
+    #[serde(default)]
+    pub protocol: ForwardProtocol,
+    /// The public port.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: u16,
+    /// The instance that gets it.
+    pub instance: String,
+    /// The instance's port; the same as the public one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub target_port: Option<u16>,
+}
+
+/// A protocol that has ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ForwardProtocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A workload on a subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceSpec {
+    /// The subnet that it is on.
+    pub subnet: String,
+    /// A particular address of the subnet; else the lowest free one. It stays until the instance is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// Its security groups. None: the VPC's `default` group (in from its own members, out to anywhere).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_groups: Vec<String>,
+    /// A command that runs in a sandbox of its own.
+    pub process: ProcessSpec,
+    /// What it may use of the host.
+    #[serde(default, skip_serializing_if = "Resources::is_default")]
+    pub resources: Resources,
+}
+
+/// A command that runs in a sandbox: own namespaces, no capabilities, a read-only root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProcessSpec {
+    /// The program and its arguments. A name without a slash is looked up in PATH. No shell is involved.
+    pub command: Vec<String>,
+    /// Added to an environment of PATH, HOME, HOSTNAME and LANG.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Where it starts; `/tmp` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
+    /// The user that it runs as: 65534 (nobody) if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as_user: Option<u32>,
+    /// The group that it runs as: the user's number if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as_group: Option<u32>,
+    /// Whether it is started again when it ends.
+    #[serde(default)]
+    pub restart_policy: RestartPolicy,
+}
+
+/// Whether a process is started again when it ends. Between starts the wait doubles, from 1 s to 1 min.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RestartPolicy {
+    /// Whatever its exit status was.
+    #[default]
+    Always,
+    /// Only after a failure.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+/// What a workload may use of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Resources {
+    /// CPUs, as "500m" or 2: no limit if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<CpuQuantity>,
+    /// Memory, as 64Mi: no limit if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryQuantity>,
+}
+
+impl Resources {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An amount of CPU time, in thousandths of a CPU. Written as in Kubernetes: `500m`, `2`, `0.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CpuQuantity(pub u32);
+
+/// An amount of memory, in bytes. Written as in Kubernetes: `64Mi`, `1Gi`, `500M`, `1048576`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemoryQuantity(pub u64);
+
+/// A host. Filled in by the agent; there is nothing to want yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeSpec {}

@@ -1,0 +1,2 @@
+//! The project's own checks, run by `make verify`.
+fn main() {}
