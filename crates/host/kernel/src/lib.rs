@@ -1,1 +1,21 @@
 //! The Linux kernel: netlink, namespaces, eBPF, cgroups, features.
+//!
+//! Thin and synchronous: each function does one thing of the kernel's and says what failed, on what, and why.
+
+pub mod cgroup;
+pub mod datapath;
+mod error;
+pub mod features;
+pub mod guard;
+mod layout;
+pub mod link;
+mod netlink;
+pub mod netns;
+pub mod port;
+pub mod process;
+pub mod sysctl;
+
+pub use error::{Error, Result};
+pub use guard::Guard;
+pub use layout::Layout;
+pub use netlink::Netlink;

@@ -176,6 +176,12 @@ impl PortPrefix {
         cover
     }
 
+    /// The one of this length, at most 16, that the port is of.
+    pub(crate) fn containing(port: u16, length: u8) -> Self {
+        let free = 16u32.saturating_sub(u32::from(length));
+        Self { base: port & u16::MAX.checked_shl(free).unwrap_or(0), length }
+    }
+
     /// The lowest port.
     pub fn base(self) -> u16 {
         self.base
@@ -248,6 +254,30 @@ pub struct Forward {
     pub port: u16,
 }
 
+/// One entry of the tables: what a decision was made by, and what `compile` names the origin of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Entry {
+    /// A port.
+    Port(PortId),
+    /// Who has an address.
+    Endpoint(VpcId, IpAddr),
+    /// What addresses are to the rules.
+    Class(VpcId, Prefix),
+    /// A route.
+    Route(VpcId, RouteTableId, Prefix),
+    /// A rule.
+    Rule(VpcId, Rule),
+    /// A NAT gateway.
+    Nat(NatId),
+    /// A forwarded port.
+    Forward(ForwardKey),
+    /// A pool's address.
+    Address(IpAddr),
+    /// An interface to the outside.
+    Uplink(UplinkId),
+}
+
 /// Maps whose keys are no text, as lists of pairs.
 mod pairs {
     use std::collections::BTreeMap;
@@ -277,7 +307,9 @@ mod tests {
 
     #[test]
     fn a_range_is_covered_exactly() {
-        for (first, last) in [(0, 65535), (80, 80), (1, 65534), (8000, 8100), (1024, 65535), (65535, 65535), (0, 0)] {
+        for (first, last) in
+            [(0, 65535), (80, 80), (1, 65534), (8000, 8100), (1024, 65535), (65535, 65535), (0, 0)]
+        {
             let cover = PortPrefix::cover(first, last);
             for port in 0..=u16::MAX {
                 let hits = cover.iter().filter(|p| p.contains(port)).count();

@@ -3,17 +3,40 @@
 //! Text becomes [`Document`]s ([`parse`]), documents become [`Resource`]s, and a set of resources becomes a [`Model`]
 //! ([`check`]), which is valid by construction: whoever holds one need not check again.
 
+mod addresses;
+mod allocate;
+mod alone;
+mod check;
 mod diagnostic;
+mod fields;
+mod formats;
+mod immutable;
 mod metadata;
+mod model;
+mod origin;
+mod parse;
 mod resource;
 mod scalars;
+mod schema;
+mod shape;
+mod source;
 mod specs;
 mod status;
+mod words;
+mod yaml;
 
+pub use allocate::allocate;
+pub use check::check;
 pub use diagnostic::{Diagnostic, Span};
+pub use immutable::immutable_changes;
 pub use metadata::{Metadata, ObjectRef};
+pub use model::Model;
+pub use origin::origin;
+pub use parse::{from_json, parse};
 pub use resource::{Kind, Object, Resource};
 pub use scalars::is_dns_label;
+pub use schema::schema;
+pub use source::{Document, SourceFile, SourceMap, locate};
 pub use specs::*;
 pub use status::*;
 

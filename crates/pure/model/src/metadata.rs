@@ -13,6 +13,7 @@ use crate::{DEFAULT_NAMESPACE, Kind};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
     /// A DNS label: lower-case letters, digits and dashes, at most 63.
+    #[schemars(extend("examples" = ["web-1"]))]
     pub name: String,
     /// The project. Only `default` exists so far; kinds of the host (AddressPool, Node) have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

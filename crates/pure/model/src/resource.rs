@@ -140,7 +140,11 @@ impl Resource {
     /// Which resource this is.
     pub fn object_ref(&self) -> ObjectRef {
         let m = self.metadata();
-        ObjectRef { namespace: m.namespace.clone().unwrap_or_default(), ..ObjectRef::new(self.kind(), &m.name) }
+        let object = ObjectRef::new(self.kind(), &m.name);
+        match &m.namespace {
+            Some(namespace) => ObjectRef { namespace: namespace.clone(), ..object },
+            None => object,
+        }
     }
 }
 

@@ -35,7 +35,11 @@ impl FromStr for PortRange {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("\"{text}\" is no port or range of ports: write 80 or \"8000-8100\"");
         let port = |t: &str| {
-            if t.bytes().all(|b| b.is_ascii_digit()) { t.parse::<u16>().map_err(|_| bad()) } else { Err(bad()) }
+            if t.bytes().all(|b| b.is_ascii_digit()) {
+                t.parse::<u16>().map_err(|_| bad())
+            } else {
+                Err(bad())
+            }
         };
         let (first, last) = match text.split_once('-') {
             Some((first, last)) => (port(first)?, port(last)?),
@@ -143,7 +147,8 @@ impl FromStr for MemoryQuantity {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("\"{text}\" is no amount of memory: write 64Mi, 1Gi or a number of bytes");
         let unit = MEMORY_UNITS.iter().find(|(suffix, _)| text.ends_with(suffix));
-        let (digits, unit) = unit.map_or((text, 1), |(suffix, unit)| (&text[..text.len() - suffix.len()], *unit));
+        let (digits, unit) =
+            unit.map_or((text, 1), |(suffix, unit)| (&text[..text.len() - suffix.len()], *unit));
         let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(bad)?;
         if bytes == 0 { Err(bad()) } else { Ok(Self(bytes)) }
     }
@@ -189,11 +194,39 @@ macro_rules! written {
     };
 }
 
-written!(PortRange, "PortRange", { "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 65535 }, { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" }], "description": "A port, or a range as \"8000-8100\"." });
-written!(Peer, "Peer", { "type": "string", "description": "A CIDR, as 10.0.0.0/8, or the name of a security group of the VPC." });
-written!(PoolEntry, "PoolEntry", { "type": "string", "description": "An address, or a CIDR of addresses." });
-written!(CpuQuantity, "CpuQuantity", { "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "number" }, { "type": "string" }], "description": "CPUs: 2, 0.5 or 500m." });
-written!(MemoryQuantity, "MemoryQuantity", { "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }], "description": "Memory: 64Mi, 1Gi or bytes." });
+written!(PortRange, "PortRange", { "format": "port-range", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 65535 }, { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" }], "description": "A port, or a range as \"8000-8100\"." });
+written!(Peer, "Peer", { "format": "peer", "type": "string", "description": "A CIDR, as 10.0.0.0/8, or the name of a security group of the VPC." });
+written!(PoolEntry, "PoolEntry", { "format": "pool-entry", "type": "string", "description": "An address, or a CIDR of addresses." });
+written!(CpuQuantity, "CpuQuantity", { "format": "cpu", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "number" }, { "type": "string" }], "description": "CPUs: 2, 0.5 or 500m." });
+written!(MemoryQuantity, "MemoryQuantity", { "format": "memory", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }], "description": "Memory: 64Mi, 1Gi or bytes." });
+
+macro_rules! schema_only {
+    ($(#[$doc:meta])* $type:ident, $schema:tt) => {
+        $(#[$doc])*
+        pub(crate) struct $type;
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+        }
+    };
+}
+
+schema_only!(
+    /// The schema of a [`Prefix`].
+    Cidr, { "type": "string", "format": "cidr" });
+schema_only!(
+    /// The schema of an address. IPv4 alone until IPv6 is there.
+    Address, { "type": "string", "format": "ipv4" });
 
 #[cfg(test)]
 mod tests {

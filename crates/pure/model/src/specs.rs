@@ -7,15 +7,18 @@ use madang_addr::Prefix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::scalars::{Address, Cidr};
+
 /// A private network with ranges of its own. May overlap any other VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VpcSpec {
     /// The VPC's ranges, as 10.0.0.0/16; more can be added later.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Cidr>", extend("examples" = [["10.0.0.0/16"]]))]
     pub cidrs: Vec<Prefix>,
     /// The largest IP packet, in bytes: 576 to 9000.
     #[serde(default = "default_mtu")]
+    #[schemars(range(min = 576, max = 9000))]
     pub mtu: u16,
 }
 
@@ -28,9 +31,10 @@ fn default_mtu() -> u16 {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SubnetSpec {
     /// The VPC that it is part of.
+    #[schemars(extend("examples" = ["shop"]))]
     pub vpc: String,
     /// Its range, inside one of the VPC's. The first four addresses and the last are reserved.
-    #[schemars(with = "String")]
+    #[schemars(with = "Cidr", extend("examples" = ["10.0.1.0/24"]))]
     pub cidr: Prefix,
     /// Whether its default route leads to the internet gateway. Not together with a route table.
     #[serde(default)]
@@ -45,6 +49,7 @@ pub struct SubnetSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteTableSpec {
     /// The VPC that it belongs to.
+    #[schemars(extend("examples" = ["shop"]))]
     pub vpc: String,
     /// The routes; the longest prefix wins.
     #[serde(default)]
@@ -56,9 +61,10 @@ pub struct RouteTableSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
     /// For packets to this prefix.
-    #[schemars(with = "String")]
+    #[schemars(with = "Cidr", extend("examples" = ["0.0.0.0/0"]))]
     pub destination: Prefix,
     /// Where they go.
+    #[schemars(extend("examples" = ["internet"]))]
     pub target: RouteTarget,
     /// Which NAT gateway, if the target is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +90,7 @@ pub enum RouteTarget {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecurityGroupSpec {
     /// The VPC that it belongs to.
+    #[schemars(extend("examples" = ["shop"]))]
     pub vpc: String,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +114,7 @@ pub struct IngressRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortRange>,
     /// From whom: CIDRs, and names of security groups of the VPC.
+    #[schemars(extend("examples" = [["0.0.0.0/0"]]))]
     pub from: Vec<Peer>,
 }
 
@@ -121,6 +129,7 @@ pub struct EgressRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortRange>,
     /// To whom: CIDRs, and names of security groups of the VPC.
+    #[schemars(extend("examples" = [["0.0.0.0/0"]]))]
     pub to: Vec<Peer>,
 }
 
@@ -180,10 +189,13 @@ pub enum Peer {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddressPoolSpec {
     /// The interface that leads to the outside.
+    #[schemars(extend("examples" = ["eth0"]))]
     pub interface: String,
     /// The router on that link to which outbound packets go.
+    #[schemars(with = "Address", extend("examples" = ["203.0.113.1"]))]
     pub next_hop: IpAddr,
     /// Addresses and CIDRs, every address of which can be used.
+    #[schemars(extend("examples" = [["203.0.113.10"]]))]
     pub addresses: Vec<PoolEntry>,
 }
 
@@ -196,11 +208,14 @@ pub struct PoolEntry(pub Prefix);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NatGatewaySpec {
     /// The VPC whose route tables may lead to it.
+    #[schemars(extend("examples" = ["shop"]))]
     pub vpc: String,
     /// The pool that its address is of.
+    #[schemars(extend("examples" = ["outside"]))]
     pub pool: String,
     /// A particular address of the pool; else the lowest free one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,
 }
 
@@ -209,9 +224,11 @@ pub struct NatGatewaySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublicAddressSpec {
     /// The pool that the address is of.
+    #[schemars(extend("examples" = ["outside"]))]
     pub pool: String,
     /// A particular address of the pool; else the lowest free one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,
     /// What is forwarded where.
     #[serde(default)]
@@ -226,9 +243,10 @@ pub struct Forward {
     #[serde(default)]
     pub protocol: ForwardProtocol,
     /// The public port.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [8080]))]
     pub port: u16,
     /// The instance that gets it.
+    #[schemars(extend("examples" = ["web-1"]))]
     pub instance: String,
     /// The instance's port; the same as the public one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -252,14 +270,17 @@ pub enum ForwardProtocol {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstanceSpec {
     /// The subnet that it is on.
+    #[schemars(extend("examples" = ["web"]))]
     pub subnet: String,
     /// A particular address of the subnet; else the lowest free one. It stays until the instance is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,
     /// Its security groups. None: the VPC's `default` group (in from its own members, out to anywhere).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<String>,
     /// A command that runs in a sandbox of its own.
+    #[schemars(extend("examples" = [{ "command": ["python3", "-m", "http.server", "8080"] }]))]
     pub process: ProcessSpec,
     /// What it may use of the host.
     #[serde(default, skip_serializing_if = "Resources::is_default")]
@@ -271,6 +292,7 @@ pub struct InstanceSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProcessSpec {
     /// The program and its arguments. A name without a slash is looked up in PATH. No shell is involved.
+    #[schemars(extend("examples" = [["python3", "-m", "http.server", "8080"]]))]
     pub command: Vec<String>,
     /// Added to an environment of PATH, HOME, HOSTNAME and LANG.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,1 +1,23 @@
 //! What a change does: to resources, to reachability, to the host.
+//!
+//! [`preview()`] tells people, before anything is done, what a change of resources means: field by field, and who can
+//! open connections to whom afterwards that could not before. [`plan()`] tells the executor on a host what to do, in
+//! order, and people what was left undone and why. Both only compare; neither does anything.
+
+mod action;
+mod changes;
+mod fields;
+mod host;
+mod observed;
+mod order;
+mod preview;
+mod reach;
+
+pub use action::Action;
+pub use changes::{Change, ChangeAction, changes};
+pub use fields::FieldChange;
+pub use host::{HostDesired, NotDone, Plan, plan};
+pub use observed::{HostObserved, ObservedPort, ObservedUplink, ObservedWorkload, WorkloadState};
+pub use order::{order_for_create, order_for_delete};
+pub use preview::{Preview, preview};
+pub use reach::{Outside, Party, Path, Ports, Protocol, Reachability, reachability};

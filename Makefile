@@ -1,0 +1,42 @@
+# The verbs. Each installs what it misses, after naming it.
+
+SHELL := /bin/bash
+MADANG := target/debug/madang
+
+.PHONY: help build demo test verify verify-long bench bench-datapath install-hooks
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+build: ## build the binary: target/debug/madang
+	@scripts/setup build
+	cargo build --locked -p madang
+
+demo: ## the main job: a private cloud from one file, proved with real clients
+	@scripts/setup build demo
+	cargo build --locked -p madang
+	@scripts/demo $(MADANG)
+
+test: ## every test, on the real kernel
+	@scripts/setup build demo test
+	cargo nextest run --locked --workspace --no-fail-fast
+
+verify: ## formatting, lints, licences, architecture, scripts, docs
+	@scripts/setup build verify
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo deny --log-level error check bans licenses sources
+	cargo run --locked -q -p xtask -- arch
+	shellcheck scripts/* .ci/run benches/datapath/*.sh
+
+verify-long: ## what takes long: five million packets through both pipelines, a hundred deaths of the daemon
+	@scripts/setup build demo test
+	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
+
+bench: bench-datapath ## every benchmark
+
+bench-datapath: ## CPU per packet and TCP: bare veth, bridge + router + nftables, Madang
+	@scripts/setup build demo bench
+	cargo build --locked -p madang
+	@benches/datapath/run.sh $(MADANG)

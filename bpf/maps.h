@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * The maps. All but `flows` and `drops` are written by the loader alone. Every key but a port's, the epoch's and a
+ * drop's begins with the VPC; those of a VPC's tables go on with a generation.
+ *
+ * Lookups of a packet use the one epoch that it read first: so it sees the tables of one moment.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+
+#define TABLE(name, kind, key_type, value_type, entries)                                                               \
+	struct {                                                                                                       \
+		__uint(type, kind);                                                                                    \
+		__uint(max_entries, entries);                                                                          \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                                                  \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);                                                                   \
+		__type(key, key_type);                                                                                 \
+		__type(value, value_type);                                                                             \
+	} name SEC(".maps")
+
+/* The number of the tables' last change: one write switches every VPC at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, __u32);
+} epoch SEC(".maps");
+
+TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port, 16384);
+TABLE(vpcs, BPF_MAP_TYPE_HASH, __u32, struct vpc, 16384);
+
+TABLE(endpoints, BPF_MAP_TYPE_HASH, struct address_key, struct endpoint, 131072);
+TABLE(classes, BPF_MAP_TYPE_LPM_TRIE, struct class_key, __u32, 262144);
+TABLE(routes, BPF_MAP_TYPE_LPM_TRIE, struct route_key, struct route, 131072);
+TABLE(rules, BPF_MAP_TYPE_LPM_TRIE, struct rule_key, __u8, 1048576);
+
+TABLE(addresses, BPF_MAP_TYPE_HASH, struct address_key, __u32, 65536);
+TABLE(nats, BPF_MAP_TYPE_HASH, struct number_key, struct nat, 16384);
+TABLE(uplinks, BPF_MAP_TYPE_HASH, struct number_key, struct uplink, 256);
+TABLE(forwards, BPF_MAP_TYPE_HASH, struct forward_key, struct forward, 65536);
+
+/* Never an LRU one: that would silently end flows that live. The loader sets how many. */
+TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 1048576);
+
+TABLE(drops, BPF_MAP_TYPE_HASH, struct drop_key, __u64, 65536);

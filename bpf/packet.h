@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * What the stages know of a packet, and the formats that they read. linux/if_arp.h and linux/icmp.h are not included:
+ * they want the C library.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "maps.h"
+
+/* ARP for IPv4 over Ethernet (RFC 826). */
+struct arp {
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 operation;
+	__u8 sender_mac[6];
+	__u8 sender[4];
+	__u8 target_mac[6];
+	__u8 target[4];
+} __attribute__((packed));
+
+#define ARP_ETHERNET 1
+#define ARP_REQUEST 1
+#define ARP_REPLY 2
+
+/* ICMP echo (RFC 792). */
+struct echo {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be16 id;
+	__be16 sequence;
+};
+
+#define ICMP_ECHO_REPLY 0
+#define ICMP_ECHO_REQUEST 8
+
+#define L3 ((int)sizeof(struct ethhdr))
+#define L4 ((int)(sizeof(struct ethhdr) + sizeof(struct iphdr)))
+
+/* The longest header that is looked at: TCP's, without its options. */
+#define HEADERS (L4 + (int)sizeof(struct tcphdr))
+
+/* The flags of TCP (RFC 9293), as its 14th byte has them. */
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+/* The Ethernet address of every gateway, 02:00:6d:61:64:01. */
+#define GATEWAY_MAC { 0x02, 0x00, 0x6d, 0x61, 0x64, 0x01 }
+
+/* Set by the differential test, which brings time and randomness in cb[0..2] and reads what was decided there. In
+ * production it is a constant 0, and the verifier takes out all that asks for it. */
+const volatile __u32 injected = 0;
+
+struct packet {
+	/* Its tuple as it came in, and the VPC of the port; 0 at an uplink. */
+	struct flow_key key;
+	/* On the monotonic clock, in ns. */
+	__u64 now;
+	/* The change of the tables that it is looked up in, and the generation of its VPC (key.vpc). */
+	__u32 epoch;
+	__u32 generation;
+	/* Of the whole frame. */
+	__u32 length;
+	__u32 random;
+	/* TCP's flags; 0 for all else. */
+	__u8 flags;
+	__u8 ttl;
+	/* ICMP: whether it is an echo reply. */
+	__u8 echo_reply;
+	/* Whether it goes through a gateway, so that its TTL falls. */
+	__u8 routed;
+	__u32 pad;
+};
+
+/*
+ * The frame's first and last byte. Compilers for -mcpu=v3 load these 32-bit fields into half a register, which the
+ * verifier does not take for pointers: so the loads are written out.
+ */
+static __always_inline void *frame(struct __sk_buff *skb)
+{
+	void *data;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(data)
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, data)));
+	return data;
+}
+
+static __always_inline void *frame_end(struct __sk_buff *skb)
+{
+	void *end;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(end)
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, data_end)));
+	return end;
+}
+
+/* Field by field: memcmp of six bytes would become a call. */
+static __always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b && *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+}
+
+static __always_inline void copy_mac(__u8 *to, const __u8 *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
+static __always_inline void map_v4(union addr *to, __be32 address)
+{
+	to->words[0] = 0;
+	to->words[1] = 0;
+	to->words[2] = bpf_htonl(0xffff);
+	to->words[3] = address;
+}
+
+static __always_inline __be32 v4(const union addr *address)
+{
+	return address->words[3];
+}
+
+/* Whether the address is in the prefix, whose length counts the 96 bits before IPv4 addresses too. */
+static __always_inline int in_subnet_v4(__be32 address, const union addr *subnet, __u32 length)
+{
+	__u64 mask = 0xffffffffULL << (128 - (length & 127));
+
+	if (length >= 128)
+		return address == v4(subnet);
+	return !((bpf_ntohl(address) ^ bpf_ntohl(v4(subnet))) & (__u32)mask);
+}
+
+static __always_inline void start(struct __sk_buff *skb, struct packet *packet)
+{
+	__u32 zero = 0;
+	__u32 *current = bpf_map_lookup_elem(&epoch, &zero);
+
+	packet->epoch = current ? *(volatile __u32 *)current : 0;
+	if (injected) {
+		packet->now = (__u64)skb->cb[1] << 32 | skb->cb[0];
+		packet->random = skb->cb[2];
+	} else {
+		/* Moves with the timer interrupt: far finer than any deadline, and far cheaper to read. */
+		packet->now = bpf_ktime_get_coarse_ns();
+	}
+	packet->length = skb->len;
+}
+
+static __always_inline __u32 random_number(const struct packet *packet)
+{
+	return injected ? packet->random : bpf_get_prandom_u32();
+}
+
+/* The generation of a VPC's tables; 0, of which there are no entries, if there is no such VPC. */
+static __always_inline __u32 generation_of(__u32 vpc, __u32 epoch)
+{
+	const struct vpc *found = bpf_map_lookup_elem(&vpcs, &vpc);
+
+	if (!found)
+		return 0;
+	return epoch >= found->next ? found->next : found->current;
+}
+
+static __always_inline void tell(struct __sk_buff *skb, __u32 verdict, __u32 target, __u32 reason)
+{
+	if (injected) {
+		skb->cb[0] = verdict;
+		skb->cb[1] = target;
+		skb->cb[2] = reason;
+	}
+}
+
+static __noinline int drop(struct __sk_buff *skb, __u32 reason)
+{
+	struct drop_key key = { .ifindex = skb->ifindex, .reason = reason };
+	__u64 *count = bpf_map_lookup_elem(&drops, &key);
+	__u64 none = 0;
+
+	if (!count) {
+		bpf_map_update_elem(&drops, &key, &none, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&drops, &key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	tell(skb, VERDICT_DROP, 0, reason);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int to_host(struct __sk_buff *skb)
+{
+	tell(skb, VERDICT_TO_HOST, 0, 0);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int answered(struct __sk_buff *skb)
+{
+	tell(skb, VERDICT_ANSWERED, skb->ifindex, 0);
+	return bpf_redirect(skb->ifindex, 0);
+}

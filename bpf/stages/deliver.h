@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * Out. The twin of crates/pure/datapath/src/stages/deliver.rs, which says what is written.
+ *
+ * Transport checksums go through bpf_l4_csum_replace, which knows when hardware, or the other end of a veth, is still to
+ * fill them in. IPv4's is always in the packet and is adjusted here.
+ */
+#pragma once
+
+#include "../checksum.h"
+#include "../packet.h"
+#include "route.h"
+
+#define AF_INET 2
+
+/* Where a packet leaves: at a port, or at an uplink to a next hop. */
+struct exit {
+	__u32 ifindex;
+	__be32 next_hop;
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+/* To an instance; 0 or a drop reason. */
+static __always_inline int exit_to_instance(struct exit *exit, __u32 vpc, __u32 generation, __be32 address)
+{
+	struct address_key key = { .vpc = vpc, .generation = generation };
+	const struct endpoint *endpoint;
+
+	map_v4(&key.address, address);
+	endpoint = bpf_map_lookup_elem(&endpoints, &key);
+	if (!endpoint)
+		return DROP_NO_INSTANCE;
+	exit->ifindex = endpoint->port;
+	copy_mac(exit->mac, endpoint->mac);
+	return 0;
+}
+
+/* Outside, from the uplink where this address is; 0 or a drop reason. */
+static __always_inline int exit_to_uplink(struct exit *exit, __u32 generation, __be32 source)
+{
+	struct number_key number = { .vpc = OUTSIDE, .generation = generation };
+	const __u32 *at = uplink_of(generation, source);
+	const struct uplink *uplink;
+
+	if (!at)
+		return DROP_NO_UPLINK;
+	number.number = *at;
+	uplink = bpf_map_lookup_elem(&uplinks, &number);
+	if (!uplink)
+		return DROP_NO_UPLINK;
+	exit->ifindex = number.number;
+	exit->next_hop = v4(&uplink->next_hop);
+	return 0;
+}
+
+/* The transport checksum of a packet whose tuple changes; 0 or a drop reason. */
+static __always_inline int rewrite_checksum(struct __sk_buff *skb, const struct flow_key *from, const struct flow *to)
+{
+	__u32 flags = 0, offset;
+	long error = 0;
+
+	if (from->protocol == IPPROTO_TCP) {
+		offset = L4 + offsetof(struct tcphdr, check);
+	} else if (from->protocol == IPPROTO_UDP) {
+		offset = L4 + offsetof(struct udphdr, check);
+		flags = BPF_F_MARK_MANGLED_0;
+	} else {
+		offset = L4 + offsetof(struct echo, checksum);
+	}
+	if (from->protocol != IPPROTO_ICMP) {
+		if (v4(&from->src) != v4(&to->src))
+			error |= bpf_l4_csum_replace(skb, offset, v4(&from->src), v4(&to->src),
+						     flags | BPF_F_PSEUDO_HDR | 4);
+		if (v4(&from->dst) != v4(&to->dst))
+			error |= bpf_l4_csum_replace(skb, offset, v4(&from->dst), v4(&to->dst),
+						     flags | BPF_F_PSEUDO_HDR | 4);
+	}
+	/* Of an echo one of these is the identifier, and the other, which is in no header, never changes. */
+	if (from->src_port != to->src_port)
+		error |= bpf_l4_csum_replace(skb, offset, from->src_port, to->src_port, flags | 2);
+	if (from->dst_port != to->dst_port)
+		error |= bpf_l4_csum_replace(skb, offset, from->dst_port, to->dst_port, flags | 2);
+	return error ? DROP_KERNEL_REFUSED : 0;
+}
+
+static __always_inline void rewrite_ports(void *transport, const struct packet *packet, const struct flow *to)
+{
+	if (packet->key.protocol == IPPROTO_ICMP) {
+		((struct echo *)transport)->id = packet->echo_reply ? to->dst_port : to->src_port;
+	} else {
+		((__be16 *)transport)[0] = to->src_port;
+		((__be16 *)transport)[1] = to->dst_port;
+	}
+}
+
+/* Writes the bytes of a packet that leaves; 0 or a drop reason. */
+static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *packet, const struct flow *to,
+				   const struct exit *exit)
+{
+	const struct flow_key *from = &packet->key;
+	int translated = v4(&from->src) != v4(&to->src) || v4(&from->dst) != v4(&to->dst) ||
+			 from->src_port != to->src_port || from->dst_port != to->dst_port;
+	const __u8 gateway[6] = GATEWAY_MAC;
+	__u32 changes = 0;
+	struct ethhdr *ethernet;
+	struct iphdr *ip;
+
+	if (translated) {
+		int refused = rewrite_checksum(skb, from, to);
+
+		if (refused)
+			return refused;
+	}
+	ethernet = frame(skb);
+	ip = (void *)(ethernet + 1);
+	if ((void *)(ip + 1) + sizeof(struct udphdr) > frame_end(skb))
+		return DROP_KERNEL_REFUSED;
+	if (to->vpc != OUTSIDE) {
+		copy_mac(ethernet->h_dest, exit->mac);
+		copy_mac(ethernet->h_source, gateway);
+	}
+	if (translated) {
+		changes = difference(ip->saddr, v4(&to->src)) + difference(ip->daddr, v4(&to->dst));
+		ip->saddr = v4(&to->src);
+		ip->daddr = v4(&to->dst);
+		rewrite_ports(ip + 1, packet, to);
+	}
+	if (packet->routed) {
+		/* TTL is the first of its two bytes: in the order of the wire, 1 of it is 0x0100. */
+		changes += difference(bpf_htons(0x0100), 0);
+		ip->ttl--;
+	}
+	if (changes)
+		ip->check = adjust(ip->check, changes);
+	return 0;
+}
+
+static __always_inline int leave(struct __sk_buff *skb, __u32 vpc, const struct exit *exit)
+{
+	struct bpf_redir_neigh next_hop = { .nh_family = AF_INET, .ipv4_nh = exit->next_hop };
+
+	if (vpc != OUTSIDE) {
+		tell(skb, VERDICT_TO_PORT, exit->ifindex, 0);
+		return bpf_redirect_peer(exit->ifindex, 0);
+	}
+	tell(skb, VERDICT_TO_UPLINK, exit->ifindex, exit->next_hop);
+	return bpf_redirect_neigh(exit->ifindex, &next_hop, sizeof(next_hop), 0);
+}

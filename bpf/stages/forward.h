@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * What is the same from both hooks: a flow is known or decided, then the packet leaves. The twin of `forward` in
+ * crates/pure/datapath/src/pipeline.rs.
+ */
+#pragma once
+
+#include "../packet.h"
+#include "conntrack.h"
+#include "decide.h"
+#include "deliver.h"
+#include "snat.h"
+
+/* What a packet's way out is looked up by. */
+struct leaving {
+	__u32 vpc;
+	__u32 generation;
+	__be32 source;
+	__be32 destination;
+};
+
+/* The way of a known flow's packet; 0 or a drop reason. */
+static __always_inline int follow(struct flow *flow, const struct packet *packet, struct leaving *leaving)
+{
+	__u32 inside = packet->generation, outside = 0;
+
+	leaving->vpc = flow->vpc;
+	leaving->source = v4(&flow->src);
+	leaving->destination = v4(&flow->dst);
+	if (packet->key.vpc == OUTSIDE) {
+		outside = packet->generation;
+		inside = generation_of(flow->vpc, packet->epoch);
+	} else if (flow->vpc == OUTSIDE) {
+		outside = generation_of(OUTSIDE, packet->epoch);
+	}
+	leaving->generation = leaving->vpc == OUTSIDE ? outside : inside;
+	return may_go_on(flow, packet, inside, outside);
+}
+
+/* The way of a packet that would open a flow; 0 or a drop reason. */
+static __noinline int decide(const struct packet *packet, struct path *path, struct leaving *leaving)
+{
+	int refused;
+
+	/* Never true; it tells the verifier that these are no null pointers. */
+	if (!packet || !path || !leaving)
+		return DROP_KERNEL_REFUSED;
+	refused = may_open(packet);
+	if (refused)
+		return refused;
+	leaving->source = v4(&packet->key.src);
+	leaving->destination = v4(&packet->key.dst);
+	if (packet->key.vpc == OUTSIDE) {
+		refused = decide_inbound(&packet->key, packet->epoch, path);
+		leaving->destination = v4(&path->address);
+	} else {
+		refused = decide_outbound(&packet->key, packet->epoch, path);
+		if (path->vpc == OUTSIDE)
+			leaving->source = v4(&path->address);
+	}
+	leaving->vpc = path->vpc;
+	leaving->generation = path->vpc == OUTSIDE ? path->outside_generation : path->generation;
+	return refused;
+}
+
+/* Whether and where the packet leaves; 0 or a drop reason. */
+static __always_inline int find_exit(const struct leaving *leaving, const struct packet *packet, struct exit *exit)
+{
+	if (packet->routed && packet->ttl <= 1)
+		return DROP_TTL_EXCEEDED;
+	if (leaving->vpc == OUTSIDE)
+		return exit_to_uplink(exit, leaving->generation, leaving->source);
+	return exit_to_instance(exit, leaving->vpc, leaving->generation, leaving->destination);
+}
+
+/* `port`: where it came in; none if at an uplink. */
+static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, const struct port *port)
+{
+	struct flow *flow = known_flow(packet);
+	struct leaving leaving = {};
+	struct exit exit = {};
+	struct path path = {};
+	int known = flow != NULL;
+	int refused;
+
+	refused = known ? follow(flow, packet, &leaving) : decide(packet, &path, &leaving);
+	if (refused)
+		return drop(skb, refused);
+	packet->routed = !port || leaving.vpc == OUTSIDE ||
+			 !in_subnet_v4(leaving.destination, &port->subnet, port->subnet_length);
+	refused = find_exit(&leaving, packet, &exit);
+	if (refused)
+		return drop(skb, refused);
+	if (flow) {
+		touch(flow, packet);
+	} else {
+		refused = open_flow(packet, &path);
+		if (refused)
+			return drop(skb, refused);
+		flow = bpf_map_lookup_elem(&flows, &packet->key);
+		if (!flow)
+			return drop(skb, DROP_KERNEL_REFUSED);
+	}
+	refused = rewrite(skb, packet, flow, &exit);
+	if (refused)
+		return drop(skb, refused);
+	return leave(skb, leaving.vpc, &exit);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* What the bytes are. The twin of crates/pure/datapath/src/stages/parse.rs, which says what is checked in what order. */
+#pragma once
+
+#include "../packet.h"
+
+/* Makes the headers lie in one piece, where the kernel has them in several. */
+static __always_inline void gather(struct __sk_buff *skb)
+{
+	if (frame(skb) + HEADERS > frame_end(skb))
+		bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
+}
+
+/* ARP in a frame that is said to be that; 0 or a drop reason. */
+static __always_inline int parse_arp(struct __sk_buff *skb)
+{
+	const struct arp *arp = frame(skb) + L3;
+
+	if ((void *)(arp + 1) > frame_end(skb))
+		return DROP_TRUNCATED;
+	if (arp->hardware != bpf_htons(ARP_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) ||
+	    arp->hardware_length != 6 || arp->protocol_length != 4)
+		return DROP_ARP_UNSUPPORTED;
+	return 0;
+}
+
+static __always_inline int parse_transport(struct packet *packet, void *transport, void *end, __u32 length)
+{
+	struct flow_key *key = &packet->key;
+
+	if (key->protocol == IPPROTO_TCP) {
+		const struct tcphdr *tcp = transport;
+
+		if (length < sizeof(*tcp) || (void *)(tcp + 1) > end)
+			return DROP_TRANSPORT_HEADER;
+		key->src_port = tcp->source;
+		key->dst_port = tcp->dest;
+		packet->flags = ((const __u8 *)tcp)[13];
+		return 0;
+	}
+	if (length < sizeof(struct udphdr) || transport + sizeof(struct udphdr) > end)
+		return DROP_TRANSPORT_HEADER;
+	if (key->protocol == IPPROTO_UDP) {
+		const struct udphdr *udp = transport;
+
+		key->src_port = udp->source;
+		key->dst_port = udp->dest;
+		return 0;
+	}
+	const struct echo *echo = transport;
+
+	if ((echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY) || echo->code)
+		return DROP_ICMP_UNSUPPORTED;
+	packet->echo_reply = echo->type == ICMP_ECHO_REPLY;
+	key->src_port = packet->echo_reply ? bpf_htons(ECHO_REQUEST) : echo->id;
+	key->dst_port = packet->echo_reply ? echo->id : bpf_htons(ECHO_REQUEST);
+	return 0;
+}
+
+/* IPv4 in a frame that is said to be that: fills in all of the packet but its VPC. 0 or a drop reason. */
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct iphdr *ip = frame(skb) + L3;
+	void *end = frame_end(skb);
+	__u32 length;
+
+	if ((void *)(ip + 1) > end)
+		return DROP_TRUNCATED;
+	if (ip->version != 4 || ip->ihl < 5)
+		return DROP_IP_HEADER;
+	if (ip->ihl > 5)
+		return DROP_IP_OPTIONS;
+	length = bpf_ntohs(ip->tot_len);
+	if (length < sizeof(*ip) || length > packet->length - L3)
+		return DROP_IP_LENGTH;
+	/* More fragments, or an offset. */
+	if (ip->frag_off & bpf_htons(0x3fff))
+		return DROP_FRAGMENT;
+	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP && ip->protocol != IPPROTO_ICMP)
+		return DROP_PROTOCOL_UNSUPPORTED;
+	packet->key.protocol = ip->protocol;
+	packet->ttl = ip->ttl;
+	map_v4(&packet->key.src, ip->saddr);
+	map_v4(&packet->key.dst, ip->daddr);
+	return parse_transport(packet, (void *)(ip + 1), end, length - sizeof(*ip));
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/*
+ * What source the other side sees, and the flow's two entries. The twin of crates/pure/datapath/src/stages/snat.rs,
+ * which says in what order ports are tried, and of `open` in conntrack.rs there.
+ */
+#pragma once
+
+#include "../packet.h"
+#include "conntrack.h"
+
+/* The source ports that a new flow may be seen with: the wanted one, then others. */
+struct candidates {
+	__u32 first;
+	__u32 count;
+	__u32 tries;
+	__u8 wanted;
+};
+
+static __always_inline struct candidates candidates_of(const struct packet *packet, const struct path *path)
+{
+	__u32 port = bpf_ntohs(packet->key.src_port);
+	struct candidates within = { .wanted = 1 };
+	struct candidates shown = {
+		.first = SHOWN_PORT_FIRST,
+		.count = 65536 - SHOWN_PORT_FIRST,
+		.tries = PORT_TRIES,
+		.wanted = 1,
+	};
+	struct candidates nat = {
+		.first = path->first_port,
+		.count = path->last_port + 1 - path->first_port,
+		.tries = PORT_TRIES,
+		.wanted = port >= path->first_port && port <= path->last_port,
+	};
+
+	if (packet->key.vpc == OUTSIDE)
+		return shown;
+	if (path->vpc != OUTSIDE)
+		return within;
+	if (path->last_port < path->first_port)
+		nat.tries = nat.count = 0;
+	return nat;
+}
+
+/* What the first packet looks like as it leaves, but for its source port. */
+static __always_inline void translate(struct flow *entry, const struct packet *packet, const struct path *path)
+{
+	const struct flow_key *key = &packet->key;
+
+	entry->src = key->src;
+	entry->dst = key->dst;
+	entry->dst_port = key->dst_port;
+	if (key->vpc == OUTSIDE) {
+		entry->dst = path->address;
+		entry->dst_port = path->target_port;
+	} else if (path->vpc == OUTSIDE) {
+		entry->src = path->address;
+	}
+}
+
+/* The reply entry, made of the original one. */
+static __always_inline void reverse(struct flow *entry, const struct packet *packet)
+{
+	const struct flow_key *key = &packet->key;
+
+	entry->src = key->dst;
+	entry->dst = key->src;
+	entry->src_port = key->dst_port;
+	entry->dst_port = key->src_port;
+	entry->vpc = key->vpc;
+	entry->way = WAY_REPLY;
+	entry->packets = 0;
+	entry->bytes = 0;
+}
+
+static __always_inline void original(struct flow *entry, const struct packet *packet, const struct path *path)
+{
+	translate(entry, packet, path);
+	entry->vpc = path->vpc;
+	entry->way = WAY_ORIGINAL;
+	entry->packets = 1;
+	entry->bytes = packet->length;
+}
+
+/* A closing flow of the same tuple makes room for the one that its packet opens. */
+static __noinline int forget_closing(const struct packet *packet)
+{
+	const struct flow *old = bpf_map_lookup_elem(&flows, &packet->key);
+	struct flow_key peer;
+
+	if (!old || packet->now >= old->deadline || !is_closing(old->state))
+		return 0;
+	peer_key(&peer, old, packet->key.protocol);
+	bpf_map_delete_elem(&flows, &packet->key);
+	bpf_map_delete_elem(&flows, &peer);
+	return 0;
+}
+
+/* Writes both entries for this source port: 0, DROP_TUPLE_IN_USE if another flow has it, or DROP_FLOW_TABLE_FULL. */
+static __noinline int open_with(const struct packet *packet, const struct path *path, struct flow *entry, __be16 port)
+{
+	struct flow_key peer;
+	long error;
+
+	/* Never true; it tells the verifier that these are no null pointers. */
+	if (!packet || !path || !entry)
+		return DROP_KERNEL_REFUSED;
+	translate(entry, packet, path);
+	entry->src_port = port;
+	entry->vpc = path->vpc;
+	peer_key(&peer, entry, packet->key.protocol);
+
+	reverse(entry, packet);
+	error = put(&peer, entry, &packet->key, packet->now);
+	if (error)
+		return error == -EEXIST ? DROP_TUPLE_IN_USE : DROP_FLOW_TABLE_FULL;
+
+	original(entry, packet, path);
+	entry->src_port = port;
+	error = put(&packet->key, entry, &peer, packet->now);
+	if (!error)
+		return 0;
+	bpf_map_delete_elem(&flows, &peer);
+	/* Another processor was faster: no other port would help. */
+	return error == -EEXIST ? DROP_PATH_CHANGED : DROP_FLOW_TABLE_FULL;
+}
+
+/* Opens the flow: 0 or a drop reason. */
+static __noinline int open_flow(const struct packet *packet, const struct path *path)
+{
+	struct candidates candidates;
+	struct flow entry = {};
+	__u32 random, step, i;
+	int reason;
+
+	if (!packet || !path)
+		return DROP_KERNEL_REFUSED;
+	candidates = candidates_of(packet, path);
+	entry.generation = path->generation;
+	entry.outside_generation = path->outside_generation;
+	entry.state = STATE_SYN_ORIGINAL;
+	entry.deadline = packet->now + timeout_of(STATE_SYN_ORIGINAL, packet->key.protocol);
+
+	if (packet->key.protocol == IPPROTO_TCP)
+		forget_closing(packet);
+	reason = path->vpc == OUTSIDE ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
+	if (candidates.wanted) {
+		int refused = open_with(packet, path, &entry, packet->key.src_port);
+
+		if (refused != DROP_TUPLE_IN_USE)
+			return refused;
+	}
+	random = random_number(packet);
+	step = random >> 16 | 1;
+	for (i = 0; i < PORT_TRIES; i++) {
+		__u32 port;
+		int refused;
+
+		if (i >= candidates.tries)
+			break;
+		port = candidates.first + (random + i * step) % candidates.count;
+		refused = open_with(packet, path, &entry, bpf_htons(port));
+		if (refused != DROP_TUPLE_IN_USE)
+			return refused;
+	}
+	return reason;
+}

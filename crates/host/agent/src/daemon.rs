@@ -1,0 +1,115 @@
+//! The daemon's life: start, answer, end.
+
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+
+use madang_api::{Registry, Server};
+use madang_compute::Driver;
+use madang_kernel::Layout;
+use madang_kernel::datapath::{Datapath, Options};
+use madang_store::Embedded;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::AgentError;
+use crate::host::Host;
+use crate::reconcile::{Picture, Reconciler};
+use crate::runtime::HostRuntime;
+
+/// How the daemon is to run.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where everything stands.
+    pub layout: Layout,
+    /// The program to start shims with; none: this one.
+    pub executable: Option<PathBuf>,
+}
+
+/// What the parts of the daemon share.
+pub(crate) struct Agent {
+    pub(crate) layout: Layout,
+    pub(crate) registry: Registry,
+    pub(crate) driver: Driver,
+    pub(crate) host: Mutex<Host>,
+    /// The last picture that the loop has made.
+    pub(crate) picture: RwLock<Arc<Picture>>,
+    /// Set to end the daemon; with true, everything that it made on the host goes too.
+    pub(crate) shutdown: watch::Sender<Option<bool>>,
+}
+
+/// Runs the daemon until it is told to end, by SIGTERM, SIGINT or the API. Instances and packets go on afterwards, unless
+/// it was told to remove them.
+///
+/// # Errors
+/// It cannot start; or not everything that it was told to remove could be removed.
+pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(AgentError::NotRoot);
+    }
+    let layout = options.layout;
+    directory(&layout.state_dir(), 0o700)?;
+    directory(&layout.run_dir(), 0o750)?;
+    // First of all: a second daemon must not touch anything.
+    let server = Server::bind(&layout.socket()).await?;
+    let agent = Arc::new(Agent::open(layout, options.executable)?);
+    let reconciler = Reconciler::start(Arc::clone(&agent))?;
+    tracing::info!(socket = %server.socket().display(), "ready");
+
+    let mut stop = agent.shutdown.subscribe();
+    let stopped = async move {
+        let _ = stop.wait_for(Option::is_some).await;
+    };
+    let runtime = Arc::new(HostRuntime(Arc::clone(&agent)));
+    let serving = server.serve(agent.registry.clone(), runtime, stopped);
+    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let mut asked = agent.shutdown.subscribe();
+    let signalled = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = asked.wait_for(Option::is_some) => return,
+        }
+        agent.shutdown.send_replace(Some(false));
+    };
+    tokio::join!(serving, signalled);
+    reconciler.join().await;
+    if agent.shutdown.borrow().unwrap_or(false) {
+        tracing::info!("removing everything from this host");
+        crate::teardown::remove_all(&agent).await?;
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+impl Agent {
+    /// Opens the store and the datapath.
+    fn open(layout: Layout, executable: Option<PathBuf>) -> Result<Self, AgentError> {
+        let store = Embedded::open(&layout.state_dir())?;
+        let executable = match executable {
+            Some(path) => path,
+            None => std::env::current_exe().map_err(AgentError::Executable)?,
+        };
+        let datapath = Datapath::open(&layout, &Options::default())?;
+        Ok(Self {
+            registry: Registry::new(Arc::new(store)),
+            driver: Driver::new(layout.clone(), executable),
+            host: Mutex::new(Host::new(layout.clone(), datapath)),
+            picture: RwLock::default(),
+            shutdown: watch::channel(None).0,
+            layout,
+        })
+    }
+}
+
+fn on(kind: SignalKind) -> Result<tokio::signal::unix::Signal, AgentError> {
+    signal(kind).map_err(AgentError::Signals)
+}
+
+/// Makes the directory, and those above it, with these permissions; corrects those of one that is there.
+fn directory(path: &Path, mode: u32) -> Result<(), AgentError> {
+    let failed = |source| AgentError::Directory { path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)
+}

@@ -1,0 +1,298 @@
+//! The host's side of the agent: what is on it, and how each step of a plan is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use madang_addr::Mac;
+use madang_compile::{Desired, PortSpec};
+use madang_compute::{Driver, ObservedWorkload};
+use madang_datapath::{PortId, UplinkId};
+use madang_kernel::datapath::{Attached, Datapath};
+use madang_kernel::guard::Guard;
+use madang_kernel::link::Link;
+use madang_kernel::Netlink;
+use madang_kernel::port::{GUEST_LINK, Port};
+use madang_kernel::{Layout, netns};
+use madang_plan::{Action, HostObserved, ObservedPort, ObservedUplink, Plan};
+
+use crate::runtime::chain;
+use crate::workloads::Workloads;
+use crate::world::World;
+
+/// How often flows that have expired are cleared away.
+const COLLECT: Duration = Duration::from_secs(5);
+/// How often the firewall's table is looked at, when nothing of ours has changed in it.
+const GUARD: Duration = Duration::from_secs(15);
+
+type Result<T> = std::result::Result<T, String>;
+
+/// What is on the host, and of what processes.
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) observed: HostObserved,
+    pub(crate) processes: BTreeMap<String, ObservedWorkload>,
+}
+
+/// What carrying out a plan came to.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// What failed, by the instance's uid.
+    pub(crate) failed: BTreeMap<String, String>,
+    /// What failed for everybody.
+    pub(crate) broken: Option<String>,
+    /// What the host must have, as of the interfaces that exist now.
+    pub(crate) desired: Desired,
+}
+
+/// The host, as far as it is ours.
+pub(crate) struct Host {
+    layout: Layout,
+    pub(crate) datapath: Datapath,
+    guard: Guard,
+    /// What the firewall's table was last seen to hold, and when.
+    guarded: Option<(BTreeSet<String>, Instant)>,
+    /// The Ethernet addresses of the instances' ends, which nobody changes from here.
+    macs: BTreeMap<String, (PortId, Mac)>,
+    collected: Instant,
+}
+
+impl Host {
+    pub(crate) fn new(layout: Layout, datapath: Datapath) -> Self {
+        let guard = Guard::new(&layout);
+        Self { layout, datapath, guard, guarded: None, macs: BTreeMap::new(), collected: Instant::now() }
+    }
+
+    /// What is on the host now.
+    pub(crate) fn observe(&mut self, world: &World, driver: &Driver, workloads: &mut Workloads) -> Result<Facts> {
+        let said = |error: &dyn std::error::Error| chain(error);
+        let namespaces = self.namespaces()?;
+        let mut netlink = Netlink::open().map_err(|e| said(&e))?;
+        let links: BTreeMap<String, Link> =
+            netlink.links().map_err(|e| said(&e))?.into_iter().map(|link| (link.name.clone(), link)).collect();
+        let attached = self.datapath.attached().map_err(|e| said(&e))?;
+        let mut ports = BTreeMap::new();
+        let known = world.network.instances.keys().chain(&namespaces).collect::<BTreeSet<_>>();
+        for uid in known {
+            if let Some(link) = links.get(&self.layout.port_name(uid)) {
+                ports.insert(uid.clone(), self.observed_port(uid, link, &attached));
+            }
+        }
+        let named = world.network.uplinks.keys();
+        let uplinks = links.values().filter(|link| {
+            named.clone().any(|name| *name == link.name) || attached.get(&link.index) == Some(&Attached::Uplink)
+        });
+        let uplinks = uplinks.map(|link| (link.name.clone(), observed_uplink(link, &attached))).collect();
+        let running = driver.observe().map_err(|e| said(&e))?;
+        let observed = HostObserved {
+            namespaces,
+            ports,
+            uplinks,
+            workloads: workloads.observed(&self.layout, world, &running),
+            tables: Some(self.datapath.observe().map_err(|e| said(&e))?),
+        };
+        let processes = running.into_iter().map(|workload| (workload.uid.clone(), workload)).collect();
+        Ok(Facts { observed, processes })
+    }
+
+    fn namespaces(&self) -> Result<BTreeSet<String>> {
+        let directory = self.layout.netns("x").parent().map(std::path::Path::to_owned).unwrap_or_default();
+        let files = netns::list(&directory).map_err(|e| chain(&e))?;
+        let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(files.iter().filter(|path| netns::is_bound(path)).filter_map(name).collect())
+    }
+
+    fn observed_port(&mut self, uid: &str, link: &Link, attached: &BTreeMap<u32, Attached>) -> ObservedPort {
+        let port = PortId(link.index);
+        let mac = match self.macs.get(uid) {
+            Some((of, mac)) if *of == port => *mac,
+            _ => guest_mac(&self.layout, uid).unwrap_or_default(),
+        };
+        self.macs.insert(uid.to_owned(), (port, mac));
+        ObservedPort {
+            name: link.alias.clone().unwrap_or_else(|| uid.to_owned()),
+            port,
+            mac,
+            mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
+            up: link.up,
+            attached: attached.get(&link.index) == Some(&Attached::Port),
+        }
+    }
+
+    /// Makes the firewall's table hold the ports that exist or are about to.
+    fn keep_guard(&mut self, desired: &Desired) -> Result<()> {
+        let names: BTreeSet<String> = desired.ports.iter().map(|port| self.layout.port_name(&port.uid)).collect();
+        let fresh = self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
+        if fresh {
+            return Ok(());
+        }
+        let held = self.guard.observe().map_err(|e| chain(&e))?;
+        if held.as_ref() != Some(&names) && !(held.is_none() && names.is_empty()) {
+            self.guard.ensure(&names).map_err(|e| chain(&e))?;
+        }
+        self.guarded = Some((names, Instant::now()));
+        Ok(())
+    }
+
+    /// Carries out a plan, step by step. What fails for one instance is not tried further for it, and goes on for the
+    /// others; no port is set up unless the firewall, its program and the tables are in place.
+    pub(crate) async fn carry_out(
+        &mut self,
+        plan: &Plan,
+        world: &World,
+        desired: Desired,
+        driver: &Driver,
+        workloads: &mut Workloads,
+    ) -> Done {
+        let mut done = Done { desired, ..Done::default() };
+        if let Err(error) = self.keep_guard(&done.desired) {
+            done.broken = Some(format!("cannot keep the firewall's table: {error}"));
+            return done;
+        }
+        workloads.stop_all(plan, driver, &mut done.failed).await;
+        for action in &plan.actions {
+            let uid = subject(action);
+            if uid.is_some_and(|uid| done.failed.contains_key(uid)) {
+                continue;
+            }
+            let result = match action {
+                Action::StopWorkload { .. } => continue,
+                Action::WriteTables => self.write_tables(world, driver, workloads, &mut done),
+                Action::StartWorkload { uid, .. } | Action::WriteHosts { uid, .. } => {
+                    workloads.start(&self.layout, uid, &done.desired, driver).await
+                }
+                other => self.carry_out_link(other),
+            };
+            match (result, uid) {
+                (Ok(()), _) => tracing::info!("{action}"),
+                (Err(error), Some(uid)) => {
+                    done.failed.insert(uid.to_owned(), format!("could not {action}: {error}"));
+                }
+                (Err(error), None) => {
+                    done.broken = Some(format!("could not {action}: {error}"));
+                    return done;
+                }
+            }
+        }
+        done
+    }
+
+    fn write_tables(
+        &mut self,
+        world: &World,
+        driver: &Driver,
+        workloads: &mut Workloads,
+        done: &mut Done,
+    ) -> Result<()> {
+        // The indices of new ports are known only now.
+        let facts = self.observe(world, driver, workloads)?;
+        done.desired = world.network.for_host(&facts.observed.host());
+        self.datapath.apply(&done.desired.tables).map_err(|e| chain(&e))?;
+        Ok(())
+    }
+
+    fn carry_out_link(&mut self, action: &Action) -> Result<()> {
+        let said = |error: madang_kernel::Error| chain(&error);
+        match action {
+            Action::CreateNamespace { uid, .. } => netns::create(&self.layout.netns(uid)).map_err(said),
+            Action::DeleteNamespace { uid } => netns::delete(&self.layout.netns(uid)).map_err(said),
+            Action::CreatePort(spec) => self.create_port(spec),
+            Action::DeletePort { uid, port, .. } => self.delete_port(uid, *port),
+            Action::AttachPort { uid, .. } => {
+                let link = self.port_link(uid)?;
+                self.datapath.attach_port(link.index).map_err(|e| chain(&e))
+            }
+            Action::SetPortUp { uid, .. } => {
+                let link = self.port_link(uid)?;
+                Netlink::open().and_then(|mut netlink| netlink.set_up(&link, true)).map_err(said)
+            }
+            Action::AttachUplink { interface } => {
+                let link = expect_link(interface)?;
+                self.datapath.attach_uplink(link.index).map_err(|e| chain(&e))
+            }
+            Action::DetachUplink { interface } => {
+                let link = expect_link(interface)?;
+                self.datapath.detach(link.index).map_err(|e| chain(&e))
+            }
+            Action::StopWorkload { .. }
+            | Action::StartWorkload { .. }
+            | Action::WriteHosts { .. }
+            | Action::WriteTables => Ok(()),
+        }
+    }
+
+    fn create_port(&mut self, spec: &PortSpec) -> Result<()> {
+        let port = Port {
+            name: &self.layout.port_name(&spec.uid),
+            alias: &spec.name,
+            mac: spec.mac,
+            address: spec.address,
+            length: spec.subnet.length(),
+            gateway: spec.gateway,
+            mtu: u32::from(spec.mtu),
+        };
+        let mut netlink = Netlink::open().map_err(|e| chain(&e))?;
+        let link = port.create(&mut netlink, &self.layout.netns(&spec.uid)).map_err(|e| chain(&e))?;
+        // An index comes again: what was attached to the one that had it before is not attached to this one.
+        self.datapath.detach(link.index).map_err(|e| chain(&e))
+    }
+
+    pub(crate) fn delete_port(&mut self, uid: &str, port: PortId) -> Result<()> {
+        self.datapath.detach(port.0).map_err(|e| chain(&e))?;
+        self.macs.remove(uid);
+        let name = self.layout.port_name(uid);
+        Netlink::open().and_then(|mut netlink| netlink.delete_link(&name)).map(drop).map_err(|e| chain(&e))
+    }
+
+    fn port_link(&self, uid: &str) -> Result<Link> {
+        expect_link(&self.layout.port_name(uid))
+    }
+
+    /// Clears away what has expired, now and then; and keeps the firewall's table.
+    pub(crate) fn sweep(&mut self, desired: &Desired) -> Result<()> {
+        self.keep_guard(desired)?;
+        if self.collected.elapsed() >= COLLECT {
+            self.collected = Instant::now();
+            self.datapath.collect().map_err(|e| chain(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the firewall's table.
+    pub(crate) fn remove_guard(&mut self) -> Result<()> {
+        self.guarded = None;
+        self.guard.remove().map_err(|e| chain(&e))
+    }
+}
+
+/// The instance that a step is for.
+fn subject(action: &Action) -> Option<&str> {
+    match action {
+        Action::CreatePort(spec) => Some(&spec.uid),
+        Action::StopWorkload { uid, .. }
+        | Action::DeletePort { uid, .. }
+        | Action::DeleteNamespace { uid }
+        | Action::CreateNamespace { uid, .. }
+        | Action::AttachPort { uid, .. }
+        | Action::SetPortUp { uid, .. }
+        | Action::WriteHosts { uid, .. }
+        | Action::StartWorkload { uid, .. } => Some(uid),
+        Action::AttachUplink { .. } | Action::DetachUplink { .. } | Action::WriteTables => None,
+    }
+}
+
+fn expect_link(name: &str) -> Result<Link> {
+    Netlink::open().and_then(|mut netlink| netlink.expect_link(name)).map_err(|e| chain(&e))
+}
+
+fn guest_mac(layout: &Layout, uid: &str) -> Option<Mac> {
+    let mut netlink = Netlink::open_in(&layout.netns(uid)).ok()?;
+    netlink.link(GUEST_LINK).ok()??.mac
+}
+
+fn observed_uplink(link: &Link, attached: &BTreeMap<u32, Attached>) -> ObservedUplink {
+    ObservedUplink {
+        uplink: UplinkId(link.index),
+        mac: link.mac.unwrap_or_default(),
+        attached: attached.get(&link.index) == Some(&Attached::Uplink),
+    }
+}

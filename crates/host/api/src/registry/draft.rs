@@ -1,0 +1,187 @@
+//! Changes of several resources, computed from all that is stored and committed as one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use madang_model::{Diagnostic, Kind, Model, ObjectRef, Resource, allocate, check};
+use madang_store::{Expect, Revision, Store, StoreError, Txn};
+
+use super::lifecycle::is_going;
+use super::parts::lacks_allocation;
+use super::stored::{self, decode_item, encode, key};
+use crate::ApiError;
+
+/// Every draft that is committed compares and writes this key, so that of two that were computed from the same state only
+/// one is.
+const GUARD: &str = "/guard/drafts";
+
+/// Says with a single write that drafts which did not see it have to be computed again. Statuses and labels matter to
+/// none.
+pub(super) fn heeded(txn: Txn) -> Txn {
+    txn.put(GUARD, Vec::new())
+}
+
+/// All resources, as they are and as they shall be.
+pub(super) struct Draft {
+    pub(super) before: BTreeMap<ObjectRef, Resource>,
+    pub(super) after: BTreeMap<ObjectRef, Resource>,
+    guard: Option<Revision>,
+}
+
+/// Whether resources of this kind are given something, or others can be given something when there is one.
+pub(super) fn allocates(kind: Kind) -> bool {
+    !matches!(kind, Kind::Node | Kind::SecurityGroup | Kind::RouteTable)
+}
+
+impl Draft {
+    /// No changes yet.
+    pub(super) fn read(store: &dyn Store) -> Result<Self, ApiError> {
+        // The guard is read first: a draft that is committed in between is noticed.
+        let guard = store.get(GUARD)?.map(|guard| guard.revision);
+        let page = store.range(stored::PREFIX, usize::MAX, None)?;
+        let resources = page.items.iter().map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
+        let before: BTreeMap<_, _> = resources.collect::<Result<_, _>>()?;
+        Ok(Self { after: before.clone(), before, guard })
+    }
+
+    /// Gives the incoming resources, and those that have waited for something to refer to, what they lack.
+    pub(super) fn allocate(&mut self, incoming: &[ObjectRef]) -> Vec<Diagnostic> {
+        let named: BTreeSet<_> = incoming.iter().collect();
+        let waiting = |(object, r): &(&ObjectRef, &Resource)| {
+            !named.contains(object) && lacks_allocation(r) && !is_going(r)
+        };
+        let waiting: Vec<_> = self.after.iter().filter(waiting).map(|(object, _)| object.clone()).collect();
+        let order = incoming.iter().chain(&waiting);
+        let mut given: Vec<_> = order.filter_map(|object| self.after.remove(object)).collect();
+        let existing: Vec<_> = self.after.values().cloned().collect();
+        let mut diagnostics = allocate(&existing, &mut given);
+        self.after.extend(given.into_iter().map(|r| (r.object_ref(), r)));
+        diagnostics.retain(|d| d.object.as_ref().is_none_or(|object| named.contains(object)));
+        diagnostics
+    }
+
+    /// The same for one resource that is written alone. Its references may lead nowhere yet, and it may be wrong
+    /// beside others: then it waits, and its conditions say why. Refused is an address that it cannot have, and what
+    /// would make others wrong that are right.
+    pub(super) fn allocate_for(&mut self, object: &ObjectRef) -> Result<(), ApiError> {
+        let written = std::slice::from_ref(object);
+        let mut refused = self.allocate(written);
+        let (after, wrong) = check(&ordered(&self.after, written));
+        let about = |d: &Diagnostic, object: &ObjectRef| d.object.as_ref() == Some(object);
+        let address = |d: &Diagnostic| d.path == ADDRESS && d.code != REFERENCE_NOT_FOUND && about(d, object);
+        refused.extend(wrong.iter().filter(|d| address(d)).cloned());
+        refused.extend(self.lost(object, &after, wrong));
+        if refused.is_empty() { Ok(()) } else { Err(ApiError::invalid(distinct(refused))) }
+    }
+
+    /// Why others that are right now would not be any longer.
+    fn lost(&self, object: &ObjectRef, after: &Model, mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        if wrong.is_empty() {
+            return wrong;
+        }
+        let (before, _) = check(&ordered(&self.before, std::slice::from_ref(object)));
+        let others = self.after.iter().filter(|(other, resource)| *other != object && !is_going(resource));
+        let right_now = others.map(|(other, _)| other).filter(|other| contains(&before, other));
+        let lost: BTreeSet<_> = right_now.filter(|other| !contains(after, other)).collect();
+        // A resource that needs a wrong one is lost without a word of its own: then it is the written one that is wrong.
+        let says_why = |d: &Diagnostic| d.object.as_ref().is_some_and(|o| o == object || lost.contains(o));
+        wrong.retain(|d| !lost.is_empty() && says_why(d));
+        wrong
+    }
+
+    /// What is wrong with the resources as they shall be: with these, and with others that were right before.
+    pub(super) fn wrong(&self, bundle: &[ObjectRef]) -> Vec<Diagnostic> {
+        let named: BTreeSet<_> = bundle.iter().collect();
+        let of_bundle = |d: &Diagnostic| d.object.as_ref().is_some_and(|object| named.contains(object));
+        let (_, mut wrong) = check(&ordered(&self.after, bundle));
+        if !wrong.iter().all(of_bundle) {
+            let (_, known) = check(&ordered(&self.before, bundle));
+            wrong.retain(|d| of_bundle(d) || !known.contains(d));
+        }
+        wrong
+    }
+
+    /// Commits what changed, if anything did. Afterwards, what is in `after` is what is stored.
+    pub(super) fn commit(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let changed: Vec<_> = self
+            .after
+            .iter()
+            .filter(|(object, resource)| self.before.get(*object) != Some(*resource))
+            .map(|(object, _)| object.clone())
+            .collect();
+        let gone = self.before.keys().filter(|object| !self.after.contains_key(*object));
+        let mut txn = Txn::new();
+        for object in &changed {
+            let key = key(object);
+            txn = self.compared(txn, object, &key).put(key, encode(&self.after[object]));
+        }
+        for object in gone {
+            let key = key(object);
+            txn = self.compared(txn, object, &key).delete(key);
+        }
+        if txn.puts.is_empty() && txn.deletes.is_empty() {
+            return Ok(());
+        }
+        let expect = self.guard.map_or(Expect::Absent, Expect::At);
+        txn.compares.push(madang_store::Compare { key: GUARD.to_owned(), expect });
+        let revision = store.commit(heeded(txn))?;
+        for object in changed {
+            if let Some(resource) = self.after.remove(&object) {
+                self.after.insert(object, stored::at(resource, revision));
+            }
+        }
+        Ok(())
+    }
+
+    fn compared(&self, txn: Txn, object: &ObjectRef, key: &str) -> Txn {
+        let revision = self.before.get(object).and_then(|r| r.metadata().resource_version.as_deref());
+        match revision.and_then(|revision| revision.parse().ok()) {
+            Some(revision) => txn.at(key, revision),
+            None => txn.absent(key),
+        }
+    }
+
+    /// One of the resources.
+    pub(super) fn into_resource(mut self, object: &ObjectRef) -> Result<Resource, ApiError> {
+        self.after.remove(object).ok_or_else(|| ApiError::not_found(object))
+    }
+}
+
+/// The resources, those that are written last: of two that cannot both be, the newcomer is told.
+fn ordered(resources: &BTreeMap<ObjectRef, Resource>, written: &[ObjectRef]) -> Vec<Resource> {
+    let named: BTreeSet<_> = written.iter().collect();
+    let others = resources.iter().filter(|(object, _)| !named.contains(object)).map(|(_, resource)| resource);
+    others.chain(written.iter().filter_map(|object| resources.get(object))).cloned().collect()
+}
+
+/// Whether a resource is right, by itself and beside the others.
+fn contains(model: &Model, object: &ObjectRef) -> bool {
+    let name = &object.name;
+    match object.kind {
+        Kind::Node => true,
+        Kind::AddressPool => model.address_pools().contains_key(name),
+        Kind::Vpc => model.vpcs().contains_key(name),
+        Kind::SecurityGroup => model.security_groups().contains_key(name),
+        Kind::NatGateway => model.nat_gateways().contains_key(name),
+        Kind::RouteTable => model.route_tables().contains_key(name),
+        Kind::Subnet => model.subnets().contains_key(name),
+        Kind::Instance => model.instances().contains_key(name),
+        Kind::PublicAddress => model.public_addresses().contains_key(name),
+    }
+}
+
+/// What is said of one thing twice is said once.
+pub(super) fn distinct(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut said: Vec<Diagnostic> = Vec::new();
+    for d in diagnostics {
+        if !said.contains(&d) {
+            said.push(d);
+        }
+    }
+    said
+}
+
+/// Where an address is asked for.
+const ADDRESS: &str = "spec.address";
+
+/// The code of a diagnostic that says that a reference leads nowhere.
+const REFERENCE_NOT_FOUND: &str = "referenceNotFound";

@@ -1,0 +1,154 @@
+//! From one state of a resource to the next: its beginning, its changes, its end.
+
+use madang_model::{DEFAULT_NAMESPACE, Kind, Resource, immutable_changes};
+
+use super::INSTANCE_FINALIZER;
+use super::parts::{new_uid, now, reset_status, same_spec, take_spec};
+use crate::{ApiError, Reason};
+
+/// Which state of a resource is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    /// The resource with this uid, and no later one of its name.
+    pub uid: Option<String>,
+    /// As it was at this revision.
+    pub resource_version: Option<String>,
+}
+
+/// What becomes of a stored resource.
+pub(super) enum Outcome {
+    Unchanged,
+    Put(Box<Resource>),
+    Gone,
+}
+
+impl Preconditions {
+    /// What the sender of this resource believes.
+    pub(super) fn of(resource: &Resource) -> Self {
+        let metadata = resource.metadata();
+        Self { uid: metadata.uid.clone(), resource_version: metadata.resource_version.clone() }
+    }
+
+    pub(super) fn hold(&self, stored: &Resource) -> Result<(), ApiError> {
+        let (object, metadata) = (stored.object_ref(), stored.metadata());
+        let differs = |wanted: &Option<String>, is: &Option<String>| wanted.is_some() && wanted != is;
+        if differs(&self.uid, &metadata.uid) {
+            let message = format!("{object} is another one by now: the one that was meant is deleted");
+            return Err(ApiError::new(Reason::Conflict, message).about(&object));
+        }
+        if differs(&self.resource_version, &metadata.resource_version) {
+            let message = format!(
+                "{object} was changed by somebody else meanwhile (it is at resourceVersion {}): get it again, and repeat the change",
+                metadata.resource_version.as_deref().unwrap_or_default()
+            );
+            return Err(ApiError::new(Reason::Conflict, message).about(&object));
+        }
+        Ok(())
+    }
+}
+
+/// The resource with every field checked, in its project.
+pub(super) fn checked(resource: Resource) -> Result<Resource, ApiError> {
+    let resource = in_namespace(resource);
+    madang_model::from_json(resource.to_json()).map_err(ApiError::invalid)
+}
+
+pub(super) fn in_namespace(mut resource: Resource) -> Resource {
+    let namespaced = resource.kind().is_namespaced();
+    let namespace = &mut resource.metadata_mut().namespace;
+    if namespaced && namespace.is_none() {
+        *namespace = Some(DEFAULT_NAMESPACE.to_owned());
+    }
+    resource
+}
+
+/// A resource as it is when it begins to exist, but for what is allocated.
+pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
+    reset_status(&mut resource);
+    let is_instance = resource.kind() == Kind::Instance;
+    let uid = new_uid()?;
+    let metadata = resource.metadata_mut();
+    metadata.uid = Some(uid);
+    metadata.generation = 1;
+    metadata.creation_timestamp = Some(now());
+    metadata.deletion_timestamp = None;
+    metadata.resource_version = None;
+    if is_instance && !metadata.finalizers.iter().any(|f| f == INSTANCE_FINALIZER) {
+        metadata.finalizers.push(INSTANCE_FINALIZER.to_owned());
+    }
+    Ok(resource)
+}
+
+/// The stored resource with the spec, labels and annotations of the other.
+pub(super) fn updated(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
+    let mut new = stored.clone();
+    take_spec(&mut new, given);
+    let metadata = new.metadata_mut();
+    metadata.labels.clone_from(&given.metadata().labels);
+    metadata.annotations.clone_from(&given.metadata().annotations);
+    let fixed = immutable_changes(stored, &new);
+    if !fixed.is_empty() {
+        return Err(ApiError::invalid(fixed));
+    }
+    if !same_spec(stored, &new) {
+        new.metadata_mut().generation += 1;
+    }
+    Ok(new)
+}
+
+/// The same, of somebody who may have read it before: then it must be what was read, and finalizers count too.
+pub(super) fn replaced(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
+    Preconditions::of(given).hold(stored)?;
+    let mut new = updated(stored, given)?;
+    if given.metadata().resource_version.is_some() {
+        new.metadata_mut().finalizers.clone_from(&given.metadata().finalizers);
+    }
+    Ok(new)
+}
+
+/// What becomes of a resource that somebody deletes.
+pub(super) fn deleted(stored: &Resource) -> Outcome {
+    let mut new = stored.clone();
+    let metadata = new.metadata_mut();
+    if metadata.finalizers.is_empty() {
+        return Outcome::Gone;
+    }
+    if metadata.deletion_timestamp.is_none() {
+        metadata.deletion_timestamp = Some(now());
+        metadata.generation += 1;
+    }
+    Outcome::Put(Box::new(new))
+}
+
+/// Put, unless nothing keeps the resource from going any longer.
+pub(super) fn put_or_gone(new: Resource) -> Outcome {
+    let metadata = new.metadata();
+    if is_going(&new) && metadata.finalizers.is_empty() {
+        return Outcome::Gone;
+    }
+    Outcome::Put(Box::new(new))
+}
+
+pub(super) fn already_exists(stored: &Resource) -> ApiError {
+    let object = stored.object_ref();
+    let message = if is_going(stored) {
+        format!("{object} is still being deleted: wait until it is gone, then create it again")
+    } else {
+        format!("{object} exists already")
+    };
+    ApiError::new(Reason::AlreadyExists, message).about(&object)
+}
+
+pub(super) fn too_busy() -> ApiError {
+    ApiError::new(Reason::Conflict, "others change the same resources all the time: try again")
+}
+
+/// Whether it is being deleted.
+pub(super) fn is_going(resource: &Resource) -> bool {
+    resource.metadata().deletion_timestamp.is_some()
+}
+
+/// Whether a change of this resource can make others right or wrong.
+pub(super) fn matters_to_others(stored: &Resource, new: &Resource) -> bool {
+    !same_spec(stored, new) || is_going(stored) != is_going(new)
+}

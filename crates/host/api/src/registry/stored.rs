@@ -1,0 +1,71 @@
+//! Where and how resources stand in the store: `/registry/PLURAL/PROJECT/NAME` (`-` for no project), JSON with its schema.
+
+use madang_model::{Kind, ObjectRef, Resource};
+use madang_store::{Item, Revision, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::{ApiError, wire};
+
+/// All resources stand below this.
+pub(super) const PREFIX: &str = "/registry/";
+
+/// The version of what is written.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    schema: u32,
+    resource: serde_json::Value,
+}
+
+/// Where a resource stands.
+pub(super) fn key(object: &ObjectRef) -> String {
+    let namespace = if object.namespace.is_empty() { "-" } else { &object.namespace };
+    format!("{}{namespace}/{}", prefix(object.kind), object.name)
+}
+
+/// Where the resources of a kind stand.
+pub(super) fn prefix(kind: Kind) -> String {
+    format!("{PREFIX}{}/", kind.plural())
+}
+
+/// Of which kind the resource is that stands here; none if it is no resource.
+pub(super) fn kind_of(key: &str) -> Option<Kind> {
+    let plural = key.strip_prefix(PREFIX)?.split('/').next()?;
+    Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)
+}
+
+/// What is written of a resource: all but its resourceVersion, which the store knows.
+pub(super) fn encode(resource: &Resource) -> Value {
+    let mut resource = resource.clone();
+    resource.metadata_mut().resource_version = None;
+    let stored = Stored { schema: SCHEMA, resource: resource.to_json() };
+    serde_json::to_vec(&stored).expect("a JSON value has a text").into()
+}
+
+/// The resource that was written.
+pub(super) fn decode(key: &str, value: &[u8], revision: Revision) -> Result<Resource, ApiError> {
+    let damaged = |error: serde_json::Error| {
+        ApiError::internal(format!("what is stored at {key} is no resource that this build knows: {error}"))
+    };
+    let stored: Stored = serde_json::from_slice(value).map_err(damaged)?;
+    if stored.schema > SCHEMA {
+        let message = format!(
+            "what is stored at {key} has the schema {}, and this build of Madang knows schemas up to {SCHEMA}: start the newer one that wrote it",
+            stored.schema
+        );
+        return Err(ApiError::internal(message));
+    }
+    Ok(at(wire::decode(stored.resource).map_err(damaged)?, revision))
+}
+
+/// The resource of this key.
+pub(super) fn decode_item(item: &Item) -> Result<Resource, ApiError> {
+    decode(&item.key, &item.value, item.revision)
+}
+
+/// The resource, as of this revision.
+pub(super) fn at(mut resource: Resource, revision: Revision) -> Resource {
+    resource.metadata_mut().resource_version = Some(revision.to_string());
+    resource
+}

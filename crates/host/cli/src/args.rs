@@ -1,0 +1,446 @@
+//! What can be typed: the commands, their options, and the help that each gives.
+//!
+//! Every command's help has a summary, examples, and a line that says what needs root.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::kinds::KindName;
+use crate::selector::Selector;
+
+/// The help's colours; clap leaves them out where none are wanted.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Your own private cloud network: one binary, one file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "madang",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Start with:\n  madang doctor            what this host can do\n  madang plan -f FILE      what a file would change\n  sudo madang up -f FILE   do it\n\nExit status: 0 done, 1 failed, 2 wrong usage."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Keep everything of this Madang below DIR: several can run side by side
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
+    pub(crate) root: Option<PathBuf>,
+    /// Say more; twice: still more
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
+    pub(crate) verbose: u8,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        display_order = 902,
+        hide_possible_values = true,
+        help = "When to use colours: auto, always or never"
+    )]
+    pub(crate) color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(UpArgs),
+    Down(DownArgs),
+    Serve(ServeArgs),
+    Apply(ApplyArgs),
+    Plan(PlanArgs),
+    Get(GetArgs),
+    Describe(DescribeArgs),
+    Delete(DeleteArgs),
+    Exec(ExecArgs),
+    Logs(LogsArgs),
+    Explain(ExplainArgs),
+    Doctor(DoctorArgs),
+    Schema(SchemaArgs),
+    Completion(CompletionArgs),
+    Version(VersionArgs),
+}
+
+/// The resources' text.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Files {
+    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Bring up what a file declares, and wait until it is ready
+///
+/// Starts the daemon if none answers, applies the file in one transaction, and shows each resource's progress until all
+/// are ready, or says which is not and why. The daemon goes on when this command ends, also when Ctrl-C ends it.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang up -f shop.yaml             bring it up and wait until it is ready\n  sudo madang up -f shop.yaml --detach    do not wait\n  sudo madang down -f shop.yaml           take it down again\n\nNeeds root: yes, to start the daemon and to speak to it."
+)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Do not wait until everything is ready
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// How long to wait, as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// Take down what a file declares, and wait until it is gone
+///
+/// Deletes the file's resources, dependants first. When nothing is left, a daemon that `up` started ends too, and
+/// removes what it made on the host. Doing it twice does no harm.
+#[derive(Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("what").required(true).args(["files", "all"]),
+    after_help = "Examples:\n  sudo madang down -f shop.yaml    what the file declares\n  sudo madang down --all           everything there is\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct DownArgs {
+    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Everything there is
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How long to wait, as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// Run the daemon in the foreground
+///
+/// It makes the kernel what the resources say, and answers the API on a Unix socket. Its log goes to standard error.
+/// SIGTERM or Ctrl-C ends it; instances and packets go on without it, and the next one takes them over.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang serve                       as the system's one\n  sudo madang serve --root /tmp/other     another one beside it\n\nNeeds root: yes."
+)]
+pub(crate) struct ServeArgs {
+    /// Started by `up`, to be ended by `down` when nothing is left
+    #[arg(long, hide = true)]
+    pub(crate) ephemeral: bool,
+}
+
+/// Create and change what a file declares
+///
+/// The whole file is checked and committed in one transaction, or nothing is. Does not wait until it is ready.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f shop.yaml --prune     and delete what the file no longer has\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Delete what an earlier apply of the same file made and the file no longer has
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print the changes
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Show what a file would change, and what would become reachable or stop being so
+///
+/// With a daemon, the file is compared with what is there. Without one it is compared with nothing, and says so.
+/// Nothing is changed either way.
+#[derive(Args, Debug)]
+#[command(
+    visible_alias = "diff",
+    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds; a file alone is checked without."
+)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Also delete what an earlier apply of the same file made and the file no longer has
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// End with exit status 3 if something would change
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// How to print the changes
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// List resources
+///
+/// Kinds can be written in the plural, the singular and short (`instances`, `instance`, `i`), several with commas
+/// between, or `all`. A resource can be written as `kind/name`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang get instances                 every instance\n  madang get vpcs,subnets -o wide      two kinds, more columns\n  madang get i web-1 -o yaml           one of them, all of it\n  madang get instance/web-1 -o json    the same, for programs\n  madang get all -l app=web            by label\n  madang get instances -w              and go on as they change\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct GetArgs {
+    /// KIND, KIND NAME.., KIND/NAME.. or all
+    #[arg(value_name = "KIND", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// Go on printing what changes
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// Only what has these labels: a=b, a!=b, a, !a, with commas between
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(crate) selector: Option<Selector>,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Format,
+}
+
+/// Say everything about resources
+///
+/// What was declared and where, what is true now, each condition with its reason, and which resources refer to it.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang describe instance web-1    one instance\n  madang describe sg/web sg/db      two security groups\n  madang describe subnets           every subnet\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct DescribeArgs {
+    /// KIND, KIND NAME.., KIND/NAME.. or all
+    #[arg(value_name = "KIND", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// Only what has these labels: a=b, a!=b, a, !a, with commas between
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(crate) selector: Option<Selector>,
+}
+
+/// Delete resources
+///
+/// By kind and name, or what a file declares. Unlike `down`, it leaves the daemon running.
+#[derive(Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("what").required(true).multiple(true).args(["targets", "files"]),
+    after_help = "Examples:\n  sudo madang delete instance web-1 web-2    two instances\n  sudo madang delete sg/web --wait           and wait until it is gone\n  sudo madang delete -f shop.yaml            what the file declares\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct DeleteArgs {
+    /// KIND NAME.. or KIND/NAME..
+    #[arg(value_name = "KIND", conflicts_with = "files")]
+    pub(crate) targets: Vec<String>,
+    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Wait until they are gone
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to wait, as 90s or 2m
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// Run a command in an instance's sandbox
+///
+/// Exits with the command's own exit status.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang exec web-1 -- ip address       one command\n  sudo madang exec -it web-1 -- bash         a shell on a terminal\n  echo hi | sudo madang exec -i web-1 -- cat\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct ExecArgs {
+    /// The instance: NAME or instance/NAME
+    #[arg(value_name = "NAME")]
+    pub(crate) instance: String,
+    /// Pass standard input on
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// The command and its arguments, after --
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// Print what an instance's process wrote
+///
+/// Both its standard output and its standard error.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang logs web-1              all of it\n  madang logs web-1 --tail 20    the last lines\n  madang logs web-1 -f           and go on as more is written\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct LogsArgs {
+    /// The instance: NAME or instance/NAME
+    #[arg(value_name = "NAME")]
+    pub(crate) instance: String,
+    /// Go on as more is written
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last LINES lines
+    #[arg(long, value_name = "LINES")]
+    pub(crate) tail: Option<usize>,
+}
+
+/// Say why a packet goes where it goes
+///
+/// Prints every stage's decision from the live tables, with the resource and the line of the file that decided it.
+/// FROM and TO are instances' names, addresses, or `outside` for the far side of the uplink.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang explain web-1 db-1 --port 5432            does it get there, and why\n  madang explain outside 203.0.113.10 --port 80    from outside, by a forward\n  madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside\n  madang explain web-1 db-1 --port 5432 --live     send a real probe too\n\nExit status: 0 if it could be explained, also when the packet is dropped (see --exit-code).\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct ExplainArgs {
+    /// Who sends: an instance, an address, or outside
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// To whom: an instance, an address, or outside
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+    /// The destination port, for tcp and udp
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// The protocol: tcp with --port, else icmp, if left out
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(crate) proto: Option<Protocol>,
+    /// Send a real probe too, and say whether the kernel agrees
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// End with exit status 1 if the packet is dropped, or the kernel does not agree
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Check what this host can do, what is missing, and how to get it
+///
+/// Exit status 1 if something that Madang needs is missing.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang doctor    everything\n  madang doctor         what can be seen without root\n\nNeeds root: for some of the checks; it says for which."
+)]
+pub(crate) struct DoctorArgs {
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Print the JSON Schema of a kind, or of all
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that completes and checks YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
+)]
+pub(crate) struct SchemaArgs {
+    /// The kind; all if left out
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Option<KindName>,
+}
+
+/// Print a shell's completion script
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang completion bash > /etc/bash_completion.d/madang\n  madang completion zsh > \"${fpath[1]}/_madang\"\n  madang completion fish > ~/.config/fish/completions/madang.fish\n\nNeeds root: no."
+)]
+pub(crate) struct CompletionArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Print the version of this binary, and of the daemon if one answers
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang version\n  madang version -o json\n\nNeeds root: no; the daemon's version only shows with it."
+)]
+pub(crate) struct VersionArgs {
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// How resources are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One line each
+    Table,
+    /// One line each, with more columns
+    Wide,
+    /// All of it, as it can be applied again
+    Yaml,
+    /// All of it, for programs
+    Json,
+    /// kind/name
+    Name,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[value(alias = "wide")]
+    Table,
+    /// For people and programs
+    Yaml,
+    /// For programs
+    Json,
+}
+
+/// A protocol that can be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// Needs --port
+    Tcp,
+    /// Needs --port
+    Udp,
+    /// An echo request: a ping
+    Icmp,
+}
+
+impl Protocol {
+    /// As the API has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        }
+    }
+}
+
+/// A time as `90`, `90s`, `1.5m`, `500ms` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("\"{unit}\" is no unit of time: write ms, s, m or h")),
+    };
+    let number: f64 = digits.parse().map_err(|_| "write a time as 90s, 2m or 1h".to_owned())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| "write a time as 90s, 2m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! What `-f` names: files, directories and standard input, read and checked.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use madang_api::ClientError;
+use madang_model::{Diagnostic, Document, ObjectRef, Resource, SOURCE_FILE, SourceFile, locate, parse};
+use serde_json::Value;
+
+use crate::error::Failure;
+
+/// Texts, and the resources that they declare.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    documents: Vec<Document>,
+    files: Vec<SourceFile>,
+    directories: Vec<PathBuf>,
+}
+
+impl Declared {
+    /// Reads and parses everything that `-f` names.
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut files = Vec::new();
+        let mut directories = Vec::new();
+        for path in paths {
+            if path == Path::new("-") {
+                files.push(standard_input()?);
+            } else if path.is_dir() {
+                files.extend(in_directory(path)?);
+                directories.push(absolute(path)?);
+            } else {
+                files.push(file(path)?);
+            }
+        }
+        Self::parse(files, directories)
+    }
+
+    fn parse(files: Vec<SourceFile>, directories: Vec<PathBuf>) -> Result<Self, Failure> {
+        let mut documents = match parse(&files) {
+            Ok(documents) => documents,
+            Err(diagnostics) => return Err(Failure::Invalid { diagnostics, files }),
+        };
+        if documents.is_empty() {
+            let what = files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Failure::Empty { what });
+        }
+        for document in &mut documents {
+            let file = document.source.span("").map_or("-", |span| &span.file);
+            let file =
+                if file == "-" { file.to_owned() } else { absolute(Path::new(file))?.display().to_string() };
+            document.annotate(&file);
+        }
+        Ok(Self { documents, files, directories })
+    }
+
+    /// The resources, in the order in which they were written.
+    pub(crate) fn resources(&self) -> Vec<Resource> {
+        self.documents.iter().map(|document| document.resource.clone()).collect()
+    }
+
+    /// Which resources they are.
+    pub(crate) fn objects(&self) -> Vec<ObjectRef> {
+        self.documents.iter().map(|document| document.resource.object_ref()).collect()
+    }
+
+    /// The resources as they are sent: what is true is not for a file to say.
+    pub(crate) fn items(&self) -> Vec<Value> {
+        let item = |resource: Resource| {
+            let mut item = resource.to_json();
+            if let Some(item) = item.as_object_mut() {
+                item.remove("status");
+            }
+            item
+        };
+        self.resources().into_iter().map(item).collect()
+    }
+
+    /// The files from which what they no longer have is pruned: these, and those that are gone from a directory.
+    pub(crate) fn prunable(&self, existing: &[Resource]) -> Result<Vec<String>, Failure> {
+        let mut files = BTreeSet::new();
+        for file in self.files.iter().filter(|file| file.name != "-") {
+            files.insert(absolute(Path::new(&file.name))?.display().to_string());
+        }
+        let sources = existing.iter().filter_map(|resource| resource.metadata().annotations.get(SOURCE_FILE));
+        let below = |file: &&String| {
+            let parent = Path::new(file.as_str()).parent();
+            self.directories.iter().any(|directory| parent == Some(directory))
+        };
+        files.extend(sources.filter(below).cloned());
+        Ok(files.into_iter().collect())
+    }
+
+    /// Mistakes, each with its place in the text.
+    pub(crate) fn invalid(&self, mut diagnostics: Vec<Diagnostic>) -> Failure {
+        locate(&mut diagnostics, &self.documents);
+        Failure::Invalid { diagnostics, files: self.files.clone() }
+    }
+
+    /// The daemon's refusal, drawn in the text where it is about that.
+    pub(crate) fn refused(&self, doing: &str, error: ClientError) -> Failure {
+        match error {
+            ClientError::Api(error) if !error.diagnostics.is_empty() => self.invalid(error.diagnostics),
+            other => Failure::api(doing, other),
+        }
+    }
+
+    /// As `-f` names them on a command line.
+    pub(crate) fn typed(paths: &[PathBuf]) -> String {
+        paths.iter().map(|path| format!("-f {}", path.display())).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn standard_input() -> Result<SourceFile, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|source| Failure::Read { path: "standard input".into(), source })?;
+    Ok(SourceFile { name: "-".to_owned(), text })
+}
+
+fn file(path: &Path) -> Result<SourceFile, Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    Ok(SourceFile { name: path.display().to_string(), text })
+}
+
+/// The YAML files in it, by name. Directories in it are not entered.
+fn in_directory(directory: &Path) -> Result<Vec<SourceFile>, Failure> {
+    let fail = |source| Failure::Read { path: directory.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+            && path.is_file()
+        {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(Failure::Empty {
+            what: format!("{} has no file that ends in .yaml and", directory.display()),
+        });
+    }
+    paths.sort();
+    paths.iter().map(|path| file(path)).collect()
+}
+
+/// Without symbolic links, so that a file has one name.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().map_err(|source| Failure::Read { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VPC: &str = "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: { name: NAME }\nspec: { cidrs: [10.0.0.0/16] }\n";
+
+    #[test]
+    fn a_directory_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b", "a"] {
+            std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
+        }
+        std::fs::write(dir.path().join("README.md"), "no YAML: [").unwrap();
+        let declared = Declared::read(&[dir.path().to_owned()]).unwrap();
+        let names: Vec<_> = declared.objects().into_iter().map(|object| object.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        for (item, name) in declared.items().iter().zip(["a", "b"]) {
+            let file = item["metadata"]["annotations"][SOURCE_FILE].as_str().unwrap();
+            assert_eq!(
+                file,
+                dir.path().canonicalize().unwrap().join(format!("{name}.yaml")).to_str().unwrap()
+            );
+            assert!(item.get("status").is_none());
+        }
+    }
+
+    #[test]
+    fn what_a_directory_no_longer_has_is_pruned() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
+        }
+        let before = Declared::read(&[dir.path().to_owned()]).unwrap().resources();
+        std::fs::remove_file(dir.path().join("b.yaml")).unwrap();
+        let after = Declared::read(&[dir.path().to_owned()]).unwrap();
+        let prunable = after.prunable(&before).unwrap();
+        assert!(prunable.iter().any(|file| file.ends_with("/b.yaml")), "{prunable:?}");
+        let one = Declared::read(&[dir.path().join("a.yaml")]).unwrap();
+        assert!(one.prunable(&before).unwrap().iter().all(|file| file.ends_with("/a.yaml")));
+    }
+
+    #[test]
+    fn every_mistake_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.yaml");
+        std::fs::write(&path, VPC.replace("NAME", "A B").replace("cidrs", "cidr") + "---\nkind: Pod\n")
+            .unwrap();
+        match Declared::read(&[path]) {
+            Err(Failure::Invalid { diagnostics, .. }) => assert!(diagnostics.len() >= 2, "{diagnostics:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Declared::read(&[dir.path().to_owned()]), Err(Failure::Empty { .. })));
+        std::fs::write(dir.path().join("a.yaml"), "# nothing\n").unwrap();
+        assert!(matches!(Declared::read(&[dir.path().to_owned()]), Err(Failure::Empty { .. })));
+        assert!(matches!(Declared::read(&[dir.path().join("none.yaml")]), Err(Failure::Read { .. })));
+    }
+}

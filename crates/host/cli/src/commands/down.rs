@@ -1,0 +1,114 @@
+//! `madang down`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use madang_api::{Bundle, Client, Registry};
+use madang_model::{Kind, ObjectRef, Resource};
+use madang_plan::order_for_delete;
+use madang_store::Embedded;
+
+use crate::args::DownArgs;
+use crate::bundle::Declared;
+use crate::context::Context;
+use crate::daemon;
+use crate::ephemeral::{self, Life};
+use crate::error::Failure;
+use crate::mirror;
+use crate::output::style::Role;
+use crate::output::text::{count, span};
+use crate::wait::{Goal, Waited, left, wait};
+
+/// Takes down what the files declare, or everything, and ends a daemon that has nothing left.
+pub(super) async fn run(context: &Context, args: &DownArgs) -> Result<(), Failure> {
+    let declared = if args.all { None } else { Some(Declared::read(&args.files)?.objects()) };
+    let Some(client) = client(context).await? else {
+        context
+            .say(&format!("Nothing is there: no daemon answers at {}.", context.layout.socket().display()));
+        return Ok(());
+    };
+    let all = mirror::all(&client).await.map_err(|error| Failure::api("list the resources", error))?;
+    let wanted = |resource: &&Resource| match &declared {
+        // Nodes are the daemon's own.
+        None => resource.kind() != Kind::Node,
+        Some(declared) => declared.contains(&resource.object_ref()),
+    };
+    let going: Vec<Resource> = all.iter().filter(wanted).cloned().collect();
+    if going.is_empty() {
+        context.say("Nothing of it is there.");
+    } else {
+        delete(context, &client, &order_for_delete(&going), args.timeout).await?;
+        let done = format!("Gone: {}.", count(going.len(), "resource"));
+        context.say(&context.words.paint(Role::Good, &done));
+    }
+    end(context, &client).await
+}
+
+/// Deletes these, and waits until they are gone.
+pub(super) async fn delete(
+    context: &Context,
+    client: &Client,
+    objects: &[ObjectRef],
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let bundle = Bundle { delete: objects.to_vec(), ..Bundle::default() };
+    client.apply_bundle(&bundle).await.map_err(|error| Failure::api("delete the resources", error))?;
+    match wait(context, client, objects, Goal::GONE, timeout).await? {
+        Waited::Done => Ok(()),
+        Waited::Interrupted => Err(Failure::Interrupted {
+            goes_on: format!(
+                "\nThe daemon goes on deleting.\n  see what is left: {}",
+                context.command("get all")
+            ),
+        }),
+        Waited::TimedOut(board) => Err(Failure::TimedOut {
+            what: format!(
+                "not everything is gone after {}; the daemon goes on with it:\n{}",
+                span(timeout),
+                left(&board).trim_end()
+            ),
+            hint: format!("see what is left: {}", context.command("get all")),
+        }),
+    }
+}
+
+/// Ends the daemon, if `up` started it and nothing is left.
+async fn end(context: &Context, client: &Client) -> Result<(), Failure> {
+    let left = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
+    let left = left.iter().filter(|resource| resource.kind() != Kind::Node).count();
+    if left > 0 {
+        context.say(&format!("The daemon goes on: {} left.", count(left, "resource")));
+    } else if daemon::end(context, client).await? {
+        context.say("The daemon has ended.");
+    }
+    Ok(())
+}
+
+/// The daemon; if it died and left something behind, another one that can take that down.
+async fn client(context: &Context) -> Result<Option<Client>, Failure> {
+    if let Some(client) = context.find_client().await? {
+        return Ok(Some(client));
+    }
+    if !left_behind(context)? {
+        return Ok(None);
+    }
+    context.say("No daemon runs, but one has left something behind.");
+    daemon::start(context).await.map(Some)
+}
+
+/// Whether a daemon that is no more has left something on the host or in its store.
+fn left_behind(context: &Context) -> Result<bool, Failure> {
+    let layout = &context.layout;
+    let doing = || format!("see what is left in {}", layout.state_dir().display());
+    let life = ephemeral::life(layout).map_err(|source| Failure::Host { doing: doing(), source })?;
+    if life != Life::None {
+        return Ok(true);
+    }
+    if !daemon::has_state(layout) {
+        return Ok(false);
+    }
+    // Only to look: a store that cannot be opened is for the daemon to complain about.
+    let Ok(store) = Embedded::open(&layout.state_dir()) else { return Ok(true) };
+    let all = Registry::new(Arc::new(store)).all().map(|list| list.items).unwrap_or_default();
+    Ok(all.iter().any(|resource| resource.kind() != Kind::Node))
+}

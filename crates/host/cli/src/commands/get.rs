@@ -1,0 +1,277 @@
+//! `madang get`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use madang_api::Client;
+use madang_model::{Kind, ObjectRef, Resource};
+use serde_json::{Value, json};
+
+use crate::args::{Format, GetArgs};
+use crate::context::Context;
+use crate::error::Failure;
+use crate::kinds::{Targets, written};
+use crate::mirror::Mirror;
+use crate::output::columns::{Around, table};
+use crate::output::yaml::to_yaml;
+use crate::selector::Selector;
+
+/// Lists resources, and goes on as they change if that was asked for.
+pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<(), Failure> {
+    let targets = Targets::parse(&args.targets)?;
+    let client = context.client().await?;
+    if args.watch {
+        return watch(context, args, &targets, &client).await;
+    }
+    let all = list(&client, &kinds(&targets)).await?;
+    let chosen = choose(&all, &targets, args.selector.as_ref())?;
+    if chosen.is_empty() && matches!(args.output, Format::Table | Format::Wide | Format::Name) {
+        context.say(&nothing(&targets));
+        return Ok(());
+    }
+    context.print(&render(context, args.output, &targets, &chosen, &all))
+}
+
+async fn list(client: &Client, kinds: &[Kind]) -> Result<Vec<Resource>, Failure> {
+    let mut all = Vec::new();
+    for kind in kinds {
+        all.extend(
+            client.list(*kind).await.map_err(|error| Failure::api("list the resources", error))?.items,
+        );
+    }
+    Ok(all)
+}
+
+/// The kinds to ask for: an instance's row names the VPC of its subnet.
+fn kinds(targets: &Targets) -> Vec<Kind> {
+    let mut kinds = targets.kinds();
+    if kinds.contains(&Kind::Instance) && !kinds.contains(&Kind::Subnet) {
+        kinds.push(Kind::Subnet);
+    }
+    kinds
+}
+
+/// What was asked for. A name that is not there is a mistake.
+pub(super) fn choose<'a>(
+    all: &'a [Resource],
+    targets: &Targets,
+    selector: Option<&Selector>,
+) -> Result<Vec<&'a Resource>, Failure> {
+    if let Targets::Named(objects) = targets {
+        let there: BTreeSet<ObjectRef> = all.iter().map(Resource::object_ref).collect();
+        let missing: Vec<_> =
+            objects.iter().filter(|object| !there.contains(object)).map(ToString::to_string).collect();
+        if !missing.is_empty() {
+            return Err(Failure::NotFound { what: missing.join(", ") });
+        }
+    }
+    Ok(all.iter().filter(|resource| is_chosen(resource, targets, selector)).collect())
+}
+
+fn is_chosen(resource: &Resource, targets: &Targets, selector: Option<&Selector>) -> bool {
+    targets.includes(resource)
+        && selector.is_none_or(|selector| selector.matches(&resource.metadata().labels))
+}
+
+fn nothing(targets: &Targets) -> String {
+    match targets.kinds().as_slice() {
+        [kind] => format!("There are no {}.", kind.plural()),
+        _ => "There is nothing.".to_owned(),
+    }
+}
+
+fn render(
+    context: &Context,
+    format: Format,
+    targets: &Targets,
+    chosen: &[&Resource],
+    all: &[Resource],
+) -> String {
+    match format {
+        Format::Json => format!("{:#}\n", value(targets, chosen)),
+        Format::Yaml => to_yaml(&value(targets, chosen)),
+        Format::Name => chosen.iter().map(|resource| written(&resource.object_ref()) + "\n").collect(),
+        Format::Table | Format::Wide => {
+            let around = Around::new(Timestamp::now(), all);
+            let kinds: BTreeSet<Kind> = chosen.iter().map(|resource| resource.kind()).collect();
+            let several = targets.kinds().len() > 1;
+            let columns = context.columns();
+            let of_kind = |kind: &Kind| {
+                let own: Vec<&Resource> = chosen.iter().copied().filter(|r| r.kind() == *kind).collect();
+                table(&own, &around, format == Format::Wide, several).render(context.data, columns)
+            };
+            kinds.iter().map(of_kind).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+/// One resource that was named is itself; everything else is a list.
+fn value(targets: &Targets, chosen: &[&Resource]) -> Value {
+    if let (Targets::Named(objects), [resource]) = (targets, chosen)
+        && objects.len() == 1
+    {
+        return resource.to_json();
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "List",
+        "metadata": {},
+        "items": chosen.iter().map(|resource| resource.to_json()).collect::<Vec<_>>(),
+    })
+}
+
+/// Prints what there is, and then each resource as it changes.
+async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Client) -> Result<(), Failure> {
+    let fail = |error| Failure::api("follow the resources", error);
+    let mut mirror = Mirror::start(client, &kinds(targets)).await.map_err(fail)?;
+    let now: Vec<Resource> = mirror.resources().cloned().collect();
+    let chosen = choose(&now, targets, args.selector.as_ref())?;
+    let mut lines = Lines { context, args, targets, widths: BTreeMap::new() };
+    let mut shown: BTreeMap<ObjectRef, Resource> = BTreeMap::new();
+    for resource in chosen {
+        shown.insert(resource.object_ref(), resource.clone());
+    }
+    lines.print(&shown.values().collect::<Vec<_>>(), &now)?;
+    loop {
+        let changed = tokio::select! {
+            changed = mirror.changed() => changed.map_err(fail)?,
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        };
+        for object in changed {
+            let resource =
+                mirror.find(&object).filter(|r| is_chosen(r, targets, args.selector.as_ref())).cloned();
+            match (resource, shown.get(&object)) {
+                (Some(new), old) if old != Some(&new) => {
+                    let all: Vec<Resource> = mirror.resources().cloned().collect();
+                    lines.print(&[&new], &all)?;
+                    shown.insert(object, new);
+                }
+                (None, Some(_)) => {
+                    shown.remove(&object);
+                    context.say(&format!("{object} is gone."));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Rows as they come, in columns that only grow.
+struct Lines<'a> {
+    context: &'a Context,
+    args: &'a GetArgs,
+    targets: &'a Targets,
+    widths: BTreeMap<Kind, Vec<usize>>,
+}
+
+impl Lines<'_> {
+    fn print(&mut self, resources: &[&Resource], all: &[Resource]) -> Result<(), Failure> {
+        let format = self.args.output;
+        if !matches!(format, Format::Table | Format::Wide) {
+            let text = |resource: &&Resource| match format {
+                Format::Json => format!("{}\n", resource.to_json()),
+                Format::Yaml => format!("---\n{}", to_yaml(&resource.to_json())),
+                _ => written(&resource.object_ref()) + "\n",
+            };
+            return self.context.print(&resources.iter().map(text).collect::<String>());
+        }
+        let around = Around::new(Timestamp::now(), all);
+        let several = self.targets.kinds().len() > 1;
+        let kinds: BTreeSet<Kind> = resources.iter().map(|resource| resource.kind()).collect();
+        for kind in kinds {
+            let own: Vec<&Resource> = resources.iter().copied().filter(|r| r.kind() == kind).collect();
+            let table = table(&own, &around, format == Format::Wide, several);
+            let text = match self.widths.get_mut(&kind) {
+                Some(widths) => table.continued(self.context.data, widths),
+                None => {
+                    self.widths.insert(kind, table.widths());
+                    table.lines(self.context.data, &table.widths(), true)
+                }
+            };
+            self.context.print(&text)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn json_is_stable() {
+        let shop = samples::shop();
+        let vpcs = Targets::Kinds(vec![Kind::Vpc]);
+        let chosen = choose(&shop, &vpcs, None).unwrap();
+        insta::assert_snapshot!(format!("{:#}", value(&vpcs, &chosen)), @r#"
+        {
+          "apiVersion": "v1",
+          "kind": "List",
+          "metadata": {},
+          "items": [
+            {
+              "apiVersion": "madang.dev/v1alpha1",
+              "kind": "Vpc",
+              "metadata": {
+                "name": "shop",
+                "namespace": "default",
+                "annotations": {
+                  "madang.dev/source-file": "/home/ana/shop.yaml",
+                  "madang.dev/source-lines": "{\"\":6,\"metadata.name\":8,\"spec\":9}"
+                },
+                "uid": "00000000-0000-4000-8000-000000000001",
+                "generation": 1,
+                "creationTimestamp": "2026-01-10T09:30:00Z"
+              },
+              "spec": {
+                "cidrs": [
+                  "10.0.0.0/16"
+                ],
+                "mtu": 1500
+              },
+              "status": {
+                "observedGeneration": 0,
+                "conditions": [
+                  {
+                    "type": "Ready",
+                    "status": "True",
+                    "reason": "Programmed",
+                    "message": "",
+                    "observedGeneration": 1,
+                    "lastTransitionTime": "2026-01-10T11:55:00Z"
+                  }
+                ],
+                "number": 1
+              }
+            }
+          ]
+        }
+        "#);
+        let named = Targets::Named(vec![ObjectRef::new(Kind::Vpc, "shop")]);
+        assert_eq!(value(&named, &chosen), value(&vpcs, &chosen)["items"][0]);
+        assert_eq!(value(&vpcs, &[])["items"], json!([]));
+    }
+
+    #[test]
+    fn what_is_printed_as_yaml_can_be_applied_again() {
+        for resource in samples::shop() {
+            let text = to_yaml(&resource.to_json());
+            let file = madang_model::SourceFile { name: "printed".to_owned(), text: text.clone() };
+            let again =
+                madang_model::parse(&[file]).unwrap_or_else(|wrong| panic!("{wrong:?}\n{text}")).remove(0);
+            assert_eq!(again.resource.to_json()["spec"], resource.to_json()["spec"], "{text}");
+            assert_eq!(again.resource.metadata().annotations, resource.metadata().annotations);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_a_failure_and_a_label_is_not() {
+        let shop = samples::shop();
+        let missing = Targets::Named(vec![ObjectRef::new(Kind::Vpc, "none")]);
+        assert!(matches!(choose(&shop, &missing, None), Err(Failure::NotFound { .. })));
+        let instances = Targets::Kinds(vec![Kind::Instance]);
+        let of = |selector: &str| choose(&shop, &instances, Some(&selector.parse().unwrap())).unwrap().len();
+        assert_eq!((of("app=web"), of("app"), of("!app"), of("app=none")), (1, 1, 1, 0));
+    }
+}

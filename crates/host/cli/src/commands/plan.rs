@@ -1,0 +1,66 @@
+//! `madang plan`.
+
+use madang_api::{Bundle, Client};
+use madang_model::{allocate, check};
+use madang_plan::{Preview, preview};
+
+use crate::args::{PlanArgs, ReportFormat};
+use crate::bundle::Declared;
+use crate::context::Context;
+use crate::error::Failure;
+use crate::mirror;
+use crate::output::plan;
+
+/// The exit status of `--exit-code` if something would change.
+const CHANGES: u8 = 3;
+
+/// Shows what the files would change.
+pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<(), Failure> {
+    let declared = Declared::read(&args.files.files)?;
+    let preview = match context.find_client().await {
+        Ok(Some(client)) => with_daemon(&client, &declared, args.prune).await?,
+        Ok(None) => alone(context, &declared, "no daemon answers")?,
+        Err(Failure::Forbidden { .. }) => alone(context, &declared, "only root may ask the daemon")?,
+        Err(failure) => return Err(failure),
+    };
+    super::report(context, args.output, &preview, || plan::render(&preview, context.data))?;
+    if args.output == ReportFormat::Table && !preview.changes.is_empty() {
+        context.say(&format!("{}; nothing was done.", plan::summary(&preview, false)));
+    }
+    if args.exit_code && !preview.is_empty() { Err(Failure::Exit(CHANGES)) } else { Ok(()) }
+}
+
+async fn with_daemon(client: &Client, declared: &Declared, prune: bool) -> Result<Preview, Failure> {
+    let doing = "compare the resources";
+    let prune_files = if prune {
+        let existing = mirror::all(client).await.map_err(|error| Failure::api(doing, error))?;
+        declared.prunable(&existing)?
+    } else {
+        Vec::new()
+    };
+    let bundle = Bundle { items: declared.items(), delete: Vec::new(), prune_files, dry_run: true };
+    let result = client.apply_bundle(&bundle).await.map_err(|error| declared.refused(doing, error))?;
+    Ok(result.preview)
+}
+
+/// Compares with nothing.
+fn alone(context: &Context, declared: &Declared, why: &str) -> Result<Preview, Failure> {
+    checked(declared)?;
+    context.say(&format!("Compared with nothing, since {why} at {}.", context.layout.socket().display()));
+    Ok(preview(&[], &declared.resources()))
+}
+
+/// Whether what is declared is right by itself.
+pub(super) fn checked(declared: &Declared) -> Result<(), Failure> {
+    let mut resources = declared.resources();
+    let mut diagnostics = allocate(&[], &mut resources);
+    for diagnostic in check(&resources).1 {
+        let same = |said: &madang_model::Diagnostic| {
+            (&said.object, &said.code, &said.path) == (&diagnostic.object, &diagnostic.code, &diagnostic.path)
+        };
+        if !diagnostics.iter().any(same) {
+            diagnostics.push(diagnostic);
+        }
+    }
+    if diagnostics.is_empty() { Ok(()) } else { Err(declared.invalid(diagnostics)) }
+}

@@ -1,0 +1,117 @@
+//! Why a command failed, and what to do about it.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use madang_api::{ClientError, Reason};
+use madang_model::{Diagnostic, SourceFile};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// What was typed makes no sense.
+    #[error("{message}")]
+    Usage { message: String, hint: String },
+    /// What a file says is wrong.
+    #[error("the resources are not valid")]
+    Invalid { diagnostics: Vec<Diagnostic>, files: Vec<SourceFile> },
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// There is nothing to read in it.
+    #[error("{what} declares nothing")]
+    Empty { what: String },
+    /// Standard output does not take what is written to it.
+    #[error("cannot write to standard output")]
+    Output { source: io::Error },
+    /// The terminal or standard input does not do what it should.
+    #[error("cannot use the terminal")]
+    Terminal { source: io::Error },
+    /// No daemon answers.
+    #[error("no Madang answers at {}", socket.display())]
+    NoDaemon { socket: PathBuf },
+    /// The socket is there, and not for this user.
+    #[error("only root may speak to the Madang at {}", socket.display())]
+    Forbidden { socket: PathBuf },
+    /// Only root can do it.
+    #[error("{doing} needs root")]
+    NotRoot { doing: &'static str },
+    /// The daemon did not do it.
+    #[error("cannot {doing}")]
+    Api { doing: String, source: Box<ClientError> },
+    /// A resource that was named is not there.
+    #[error("there is no {what}")]
+    NotFound { what: String },
+    /// The daemon that was started does not answer.
+    #[error("the daemon {what}")]
+    Daemon { what: String, log: PathBuf, tail: Vec<String> },
+    /// Something on the host could not be done.
+    #[error("cannot {doing}")]
+    Host { doing: String, source: io::Error },
+    /// The daemon in the foreground failed.
+    #[error("the daemon failed")]
+    Serve { source: Box<dyn Error + Send + Sync> },
+    /// It did not come to its end in time.
+    #[error("{what}")]
+    TimedOut { what: String, hint: String },
+    /// Somebody pressed Ctrl-C; what goes on is said.
+    #[error("interrupted")]
+    Interrupted { goes_on: String },
+    /// All was said already, or it is another command's exit status.
+    #[error("exit status {0}")]
+    Exit(u8),
+}
+
+impl Failure {
+    /// What was typed makes no sense.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// The daemon did not do this. Mistakes in what was sent are told apart from it.
+    pub(crate) fn api(doing: impl Into<String>, source: ClientError) -> Self {
+        Self::Api { doing: doing.into(), source: Box::new(source) }
+    }
+
+    /// The exit status.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } => 2,
+            // As a shell says it of what SIGINT ended.
+            Self::Interrupted { .. } => 130,
+            Self::Exit(code) => *code,
+            _ => 1,
+        }
+    }
+
+    /// Whether somebody no longer reads what is written: the end of the command, and no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output { source } if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Usage { hint, .. } | Self::TimedOut { hint, .. } if !hint.is_empty() => hint.clone(),
+            Self::NoDaemon { .. } => "start one: sudo madang up -f FILE, or sudo madang serve".to_owned(),
+            Self::Forbidden { .. } | Self::NotRoot { .. } => "run it again with sudo".to_owned(),
+            Self::NotFound { .. } => "see what there is: madang get all".to_owned(),
+            Self::Daemon { log, .. } => format!("see all of its log: {}; and madang doctor", log.display()),
+            Self::Serve { .. } => "see what this host lacks: madang doctor".to_owned(),
+            Self::Empty { .. } => "declare a resource in it: apiVersion, kind, metadata, spec".to_owned(),
+            Self::Api { source, .. }
+                if source.api().is_some_and(|error| error.is(Reason::InsufficientStorage)) =>
+            {
+                "free some space on the disk that holds Madang's state, then do it again".to_owned()
+            }
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+/// Each error below this one, in one line each.
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
+    std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string).collect()
+}

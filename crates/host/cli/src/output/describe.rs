@@ -1,0 +1,280 @@
+//! Everything about one resource.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use madang_model::{ConditionStatus, Kind, Object, ObjectRef, Peer, Resource, SOURCE_FILE, SOURCE_LINES};
+use serde_json::Value;
+
+use super::explain::shown;
+use super::style::{Role, Style};
+use super::table::{Cell, Table};
+use super::text::{age, pad, width, wrap};
+use super::yaml::to_yaml;
+
+/// The resource among all that there are. Files below `here` are told from there.
+pub(crate) fn render(
+    resource: &Resource,
+    all: &[Resource],
+    now: Timestamp,
+    here: &Path,
+    style: Style,
+    columns: usize,
+) -> String {
+    let mut sections = vec![head(resource, now, here, style)];
+    let mut json = resource.to_json();
+    let mut part = |name: &str| json.get_mut(name).map(Value::take).unwrap_or_default();
+    sections.push(section("Spec", &part("spec"), style));
+    let mut status = part("status");
+    if let Some(status) = status.as_object_mut() {
+        status.remove("conditions");
+        status.remove("observedGeneration");
+    }
+    sections.push(section("Status", &status, style));
+    sections.push(conditions(resource, now, style, columns));
+    sections.push(used_by(resource, all, style));
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n")
+}
+
+fn head(resource: &Resource, now: Timestamp, here: &Path, style: Style) -> String {
+    let metadata = resource.metadata();
+    let mut lines = Vec::new();
+    let mut line = |label: &'static str, text: String| lines.push((label, text));
+    let pairs = |map: &mut dyn Iterator<Item = (&String, &String)>| {
+        map.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    };
+    if !metadata.labels.is_empty() {
+        line("Labels", pairs(&mut metadata.labels.iter()));
+    }
+    let own = |(key, _): &(&String, &String)| *key != SOURCE_FILE && *key != SOURCE_LINES;
+    let annotations = pairs(&mut metadata.annotations.iter().filter(own));
+    if !annotations.is_empty() {
+        line("Annotations", annotations);
+    }
+    if let Some((file, number)) = madang_model::origin(resource, "") {
+        line("Written in", format!("{}:{number}", shown(&file, here)));
+    }
+    if let Some(created) = &metadata.creation_timestamp {
+        line("Created", format!("{} ago ({created})", age(Some(created), now)));
+    }
+    if let Some(asked) = &metadata.deletion_timestamp {
+        let waits = metadata.finalizers.join(", ");
+        line("Deleting", format!("since {}, waits for {waits}", age(Some(asked), now)));
+    }
+    line("Generation", metadata.generation.to_string());
+    if let Some(uid) = &metadata.uid {
+        line("UID", uid.clone());
+    }
+    let labels = lines.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
+    let title = style.paint(Role::Object, &resource.object_ref().to_string());
+    let lines = lines.iter().map(|(label, text)| format!("  {}  {text}\n", pad(label, labels)));
+    format!("{title}\n{}", lines.collect::<String>())
+}
+
+fn section(title: &str, value: &Value, style: Style) -> String {
+    if value.as_object().is_none_or(serde_json::Map::is_empty) {
+        return String::new();
+    }
+    let yaml = to_yaml(value);
+    let lines =
+        yaml.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") });
+    format!("{}\n{}", style.paint(Role::Heading, title), lines.collect::<String>())
+}
+
+fn conditions(resource: &Resource, now: Timestamp, style: Style, columns: usize) -> String {
+    let title = style.paint(Role::Heading, "Conditions");
+    if resource.conditions().is_empty() {
+        return format!("{title}\n  none yet: the agent has not looked at it\n");
+    }
+    let mut text = format!("{title}\n");
+    for condition in resource.conditions() {
+        let (status, role) = match condition.status {
+            ConditionStatus::True => ("true", Role::Good),
+            ConditionStatus::False => ("false", Role::Bad),
+            ConditionStatus::Unknown => ("unknown", Role::Change),
+        };
+        let stale = condition.observed_generation < resource.metadata().generation;
+        let stale = if stale { ", of an earlier generation" } else { "" };
+        let since = age(Some(&condition.last_transition_time), now);
+        let name = &condition.r#type;
+        text +=
+            &format!("  {name}: {} ({}, for {since}{stale})\n", style.paint(role, status), condition.reason);
+        for line in wrap(&condition.message, columns.saturating_sub(4), "") {
+            if !line.is_empty() {
+                text += &format!("    {line}\n");
+            }
+        }
+    }
+    text
+}
+
+fn used_by(resource: &Resource, all: &[Resource], style: Style) -> String {
+    let own = resource.object_ref();
+    let mut users: Vec<_> =
+        all.iter().filter(|other| refers_to(other).contains(&own)).map(Resource::object_ref).collect();
+    users.retain(|user| *user != own);
+    users.sort();
+    if users.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([""]);
+    for user in &users {
+        table.row([Cell::new(format!("  {user}"), Role::Object)]);
+    }
+    format!("{}\n{}", style.paint(Role::Heading, "Used by"), table.continued(style, &mut Vec::new()))
+}
+
+/// The resources that a resource names.
+pub(crate) fn refers_to(resource: &Resource) -> Vec<ObjectRef> {
+    let to = |kind: Kind, name: &String| ObjectRef::new(kind, name);
+    match resource {
+        Resource::Node(_) | Resource::AddressPool(_) | Resource::Vpc(_) => Vec::new(),
+        Resource::SecurityGroup(Object { spec, .. }) => {
+            let ingress = spec.ingress.iter().flat_map(|rule| &rule.from);
+            let egress = spec.egress.iter().flatten().flat_map(|rule| &rule.to);
+            let groups = ingress.chain(egress).filter_map(|peer| match peer {
+                Peer::Group(name) => Some(to(Kind::SecurityGroup, name)),
+                Peer::Cidr(_) => None,
+            });
+            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(groups).collect()
+        }
+        Resource::NatGateway(Object { spec, .. }) => {
+            vec![to(Kind::Vpc, &spec.vpc), to(Kind::AddressPool, &spec.pool)]
+        }
+        Resource::RouteTable(Object { spec, .. }) => {
+            let gateways = spec.routes.iter().filter_map(|route| route.nat_gateway.as_ref());
+            let gateways = gateways.map(|name| to(Kind::NatGateway, name));
+            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(gateways).collect()
+        }
+        Resource::Subnet(Object { spec, .. }) => {
+            let table = spec.route_table.iter().map(|name| to(Kind::RouteTable, name));
+            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(table).collect()
+        }
+        Resource::Instance(Object { spec, .. }) => {
+            let groups = spec.security_groups.iter().map(|name| to(Kind::SecurityGroup, name));
+            std::iter::once(to(Kind::Subnet, &spec.subnet)).chain(groups).collect()
+        }
+        Resource::PublicAddress(Object { spec, .. }) => {
+            let instances = spec.forwards.iter().map(|forward| to(Kind::Instance, &forward.instance));
+            std::iter::once(to(Kind::AddressPool, &spec.pool)).chain(instances).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn described(kind: Kind, name: &str) -> String {
+        let shop = samples::shop();
+        let own = ObjectRef::new(kind, name);
+        let resource = shop.iter().find(|resource| resource.object_ref() == own).unwrap();
+        render(resource, &shop, samples::now(), Path::new("/home/ana"), Style::PLAIN, 60)
+    }
+
+    #[test]
+    fn an_instance() {
+        insta::assert_snapshot!(described(Kind::Instance, "web-1"), @r#"
+        Instance/web-1
+          Labels      app=web
+          Written in  shop.yaml:41
+          Created     150m ago (2026-01-10T09:30:00Z)
+          Generation  1
+          UID         00000000-0000-4000-8000-000000000007
+
+        Spec
+          subnet: web
+          securityGroups:
+            - web
+          process:
+            command:
+              - python3
+              - "-m"
+              - http.server
+              - "8080"
+            restartPolicy: Always
+
+        Status
+          interface: mdab12cd34
+          process:
+            pid: 4242
+            startedAt: "2026-01-10T09:30:01Z"
+            restarts: 0
+          address: 10.0.1.4
+          mac: "02:00:00:00:00:01"
+          node: host-1
+
+        Conditions
+          Ready: true (Programmed, for 5m)
+
+        Used by
+          PublicAddress/front
+        "#);
+    }
+
+    #[test]
+    fn a_security_group() {
+        insta::assert_snapshot!(described(Kind::SecurityGroup, "web"), @r#"
+        SecurityGroup/web
+          Written in  shop.yaml:11
+          Created     150m ago (2026-01-10T09:30:00Z)
+          Generation  1
+          UID         00000000-0000-4000-8000-000000000002
+
+        Spec
+          vpc: shop
+          ingress:
+            - protocol: tcp
+              ports:
+                - "80"
+                - "8000-8100"
+              from:
+                - 0.0.0.0/0
+            - protocol: icmp
+              from:
+                - web
+          egress: []
+
+        Conditions
+          Ready: true (Programmed, for 5m)
+
+        Used by
+          Instance/web-1
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_ready() {
+        insta::assert_snapshot!(described(Kind::Instance, "db-1"), @r#"
+        Instance/db-1
+          Written in  shop.yaml:49
+          Created     150m ago (2026-01-10T09:30:00Z)
+          Generation  1
+          UID         00000000-0000-4000-8000-000000000008
+
+        Spec
+          subnet: data
+          process:
+            command:
+              - /usr/bin/db
+            restartPolicy: Always
+
+        Status
+          interface: mdab12cd34
+          process:
+            startedAt: "2026-01-10T09:30:01Z"
+            restarts: 4
+            lastExitCode: 127
+          address: 10.0.2.4
+          mac: "02:00:00:00:00:01"
+          node: host-1
+
+        Conditions
+          Ready: false (ProcessExited, for 5m)
+            the process ended with exit status 127: /usr/bin/db was
+            not found; it is started again in 8 s
+        "#);
+    }
+}

@@ -1,0 +1,155 @@
+//! Widths, wrapping, cutting; ages and amounts.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::style::Style;
+
+/// Columns that the text takes on a terminal. It must have no escape codes.
+pub(crate) fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// The text in so many columns at most, with an ellipsis where it was cut.
+pub(crate) fn cut(text: &str, columns: usize, style: Style) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let end = style.ellipsis();
+    let mut room = columns.saturating_sub(width(end));
+    let fits = |c: &char| {
+        let taken = c.width().unwrap_or(0);
+        let fits = taken <= room;
+        room = if fits { room - taken } else { 0 };
+        fits
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    if columns < width(end) { String::new() } else { kept.trim_end().to_owned() + end }
+}
+
+/// The text in lines of so many columns, each after the first behind the indent.
+pub(crate) fn wrap(text: &str, columns: usize, indent: &str) -> Vec<String> {
+    // Below this, cutting words apart is all that would be left.
+    let columns = columns.max(width(indent) + 12);
+    let options = textwrap::Options::new(columns)
+        .subsequent_indent(indent)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// The text behind spaces up to a width.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// `1 resource`, `3 resources`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// How long ago, as kubectl says it: `12s`, `5m20s`, `3h`, `2d4h`, `400d`.
+pub(crate) fn age(since: Option<&str>, now: Timestamp) -> String {
+    let Some(since) = since.and_then(|text| text.parse::<Timestamp>().ok()) else { return "-".to_owned() };
+    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |large: i64, unit: &str, rest: i64, small: &str| match rest {
+        0 => format!("{large}{unit}"),
+        _ => format!("{large}{unit}{rest}{small}"),
+    };
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        _ => format!("{days}d"),
+    }
+}
+
+/// A span of time, as `60 s` or `200 ms`.
+pub(crate) fn span(time: Duration) -> String {
+    if time.subsec_millis() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", time.as_millis())
+    }
+}
+
+/// Bytes, as `15.6Gi`.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+    match UNITS.iter().find(|(_, unit)| n >= *unit) {
+        Some((name, unit)) => {
+            let tenths = n.saturating_mul(10) / unit;
+            if tenths.is_multiple_of(10) {
+                format!("{}{name}", tenths / 10)
+            } else {
+                format!("{}.{}{name}", tenths / 10, tenths % 10)
+            }
+        }
+        None => n.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_as_kubectl_says_them() {
+        let now: Timestamp = "2026-01-10T12:00:00Z".parse().unwrap();
+        for (since, expected) in [
+            ("2026-01-10T12:00:00Z", "0s"),
+            ("2026-01-10T12:00:05Z", "0s"),
+            ("2026-01-10T11:58:01Z", "119s"),
+            ("2026-01-10T11:54:40Z", "5m20s"),
+            ("2026-01-10T11:55:00Z", "5m"),
+            ("2026-01-10T10:00:00Z", "120m"),
+            ("2026-01-10T08:30:00Z", "3h30m"),
+            ("2026-01-09T12:00:00Z", "24h"),
+            ("2026-01-08T08:00:00Z", "2d4h"),
+            ("2025-01-10T12:00:00Z", "365d"),
+            ("yesterday", "-"),
+        ] {
+            assert_eq!(age(Some(since), now), expected, "{since}");
+        }
+        assert_eq!(age(None, now), "-");
+    }
+
+    #[test]
+    fn amounts_are_short() {
+        for (n, expected) in [(0, "0"), (1023, "1023"), (1 << 30, "1Gi"), (16_787_210_240, "15.6Gi")] {
+            assert_eq!(bytes(n), expected);
+        }
+    }
+
+    #[test]
+    fn cutting_never_exceeds_the_columns() {
+        for text in ["short", "a rather long sentence", "한국어로 쓴 문장", "👩‍👩‍👧 family"]
+        {
+            for columns in 0..30 {
+                for unicode in [true, false] {
+                    let style = Style { unicode, ..Style::PLAIN };
+                    let cut = cut(text, columns, style);
+                    assert!(width(&cut) <= columns, "{cut:?} in {columns}");
+                }
+            }
+        }
+        assert_eq!(cut("a rather long sentence", 10, Style::PLAIN), "a rather…");
+    }
+
+    #[test]
+    fn wrapping_keeps_every_word() {
+        let text = "delivered to instance db-1 (10.0.2.4) by a rather long way";
+        for columns in [12, 20, 40, 80] {
+            let lines = wrap(text, columns, "  ");
+            assert_eq!(lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" "), text);
+            assert!(lines.iter().all(|line| width(line) <= columns.max(14)), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Where everything of one Madang stands, so that several can run side by side.
+
+use std::path::{Path, PathBuf};
+
+/// The places and names of one Madang. Without a root: the system's own places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    root: Option<PathBuf>,
+    tag: String,
+}
+
+impl Layout {
+    /// The layout below this directory (absolute), or the system's.
+    pub fn new(root: Option<&Path>) -> Self {
+        let tag = root.map(|root| format!("{:06x}", hash(&root.to_string_lossy()) & 0xff_ffff)).unwrap_or_default();
+        Self { root: root.map(Path::to_owned), tag }
+    }
+
+    /// The directory that was given, if one was.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// What must survive a reboot: the store.
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.as_ref().map_or_else(|| "/var/lib/madang".into(), |root| root.join("state"))
+    }
+
+    /// What must survive the daemon, but no reboot: namespaces, shims, logs, the socket.
+    pub fn run_dir(&self) -> PathBuf {
+        self.root.as_ref().map_or_else(|| "/run/madang".into(), |root| root.join("run"))
+    }
+
+    /// The API's Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.run_dir().join("madang.sock")
+    }
+
+    /// Where maps and links of the datapath are pinned.
+    pub fn pin_dir(&self) -> PathBuf {
+        Path::new("/sys/fs/bpf").join(self.name())
+    }
+
+    /// The name of the cgroup below which instances stand, and of the nftables table.
+    pub fn name(&self) -> String {
+        if self.tag.is_empty() { "madang".to_owned() } else { format!("madang-{}", self.tag) }
+    }
+
+    /// The name of an instance's port: `md` and 8 characters, other ones below another root.
+    pub fn port_name(&self, uid: &str) -> String {
+        format!("md{:08x}", hash(&format!("{}/{uid}", self.tag)) & 0xffff_ffff)
+    }
+
+    /// The file that an instance's network namespace is bound to.
+    pub fn netns(&self, uid: &str) -> PathBuf {
+        self.run_dir().join("netns").join(uid)
+    }
+}
+
+/// FNV-1a, 64 bits, folded: spread is all that is asked of it.
+fn hash(text: &str) -> u64 {
+    let h = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    h ^ (h >> 32)
+}

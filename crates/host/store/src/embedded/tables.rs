@@ -1,0 +1,52 @@
+//! What stands in the file, and what its errors mean.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::TableDefinition;
+
+use crate::StoreError;
+
+/// The version of these tables. Raised when an older build could not read them.
+pub(super) const SCHEMA: u64 = 1;
+
+/// Key -> the revision that wrote it, and the value.
+pub(super) const OBJECTS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("objects");
+
+/// Revision and number within it -> key, value after, value before.
+pub(super) const EVENTS: TableDefinition<'_, (u64, u32), EventRow<'_>> = TableDefinition::new("events");
+
+/// The counters below.
+pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// In [`META`]: the version of these tables.
+pub(super) const META_SCHEMA: &str = "schema";
+/// In [`META`]: the last revision that was given to a transaction.
+pub(super) const META_REVISION: &str = "revision";
+/// In [`META`]: events up to this revision are gone.
+pub(super) const META_COMPACTED: &str = "compacted";
+
+pub(super) type EventRow<'a> = (&'a str, Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// What an error of redb means for who uses the store.
+pub(super) fn failure(path: &Path, operation: &'static str, error: impl Into<redb::Error>) -> StoreError {
+    let path = path.to_owned();
+    match error.into() {
+        redb::Error::DatabaseAlreadyOpen => StoreError::InUse { path },
+        redb::Error::Io(error) => match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                StoreError::Full { path, source: Arc::new(error) }
+            }
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                StoreError::Corrupt { path, detail: error.to_string() }
+            }
+            _ => StoreError::Io { operation, path, source: Arc::new(error) },
+        },
+        // redb refuses everything after the first error, until the file is opened again.
+        error @ redb::Error::PreviousIo => {
+            StoreError::Io { operation, path, source: Arc::new(io::Error::other(error.to_string())) }
+        }
+        error => StoreError::Corrupt { path, detail: error.to_string() },
+    }
+}

@@ -1,0 +1,184 @@
+//! What one host must have.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use madang_addr::{Mac, Prefix};
+use madang_datapath::{Endpoint, Entry, Outside, Port, PortId, Tables, UplinkId, VpcId, VpcTables};
+use madang_model::{Kind, ProcessSpec, Resources};
+
+use crate::network::{Instance, Network};
+use crate::origin::{Origin, Origins};
+use crate::outside::Uplink;
+
+/// What only the host knows: the interfaces that exist on it now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// The ports, by the instance's uid.
+    pub ports: BTreeMap<String, PortId>,
+    /// The interfaces to the outside, by name.
+    pub uplinks: BTreeMap<String, (UplinkId, Mac)>,
+}
+
+/// What one host must have. All but the tables is the same before and after its interfaces exist.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// For the datapath. An instance without a port on this host is not in them, nor is an address whose interface is
+    /// missing.
+    pub tables: Tables,
+    /// Where each entry of the tables comes from.
+    pub origins: Origins,
+    /// The ports, in the order of the instances' uids.
+    pub ports: Vec<PortSpec>,
+    /// The interfaces to the outside, in the order of their names.
+    pub uplinks: Vec<Uplink>,
+    /// The workloads, in the order of the instances' uids.
+    pub workloads: Vec<WorkloadSpec>,
+}
+
+/// An instance's port, and how the instance's end of it is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortSpec {
+    /// The instance's uid.
+    pub uid: String,
+    /// The instance's name.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// Its subnet.
+    pub subnet: Prefix,
+    /// Its default route.
+    pub gateway: IpAddr,
+    /// The largest IP packet.
+    pub mtu: u16,
+}
+
+/// What an instance runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkloadSpec {
+    /// The instance's uid.
+    pub uid: String,
+    /// The instance's name.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// The command.
+    pub process: ProcessSpec,
+    /// What it may use of the host.
+    pub resources: Resources,
+    /// The names that it knows.
+    pub hosts: Arc<Hosts>,
+    /// Its name servers; none yet.
+    pub nameservers: Vec<IpAddr>,
+    /// Of all that cannot change while it runs: the same in every version that starts it alike. Who starts it may have
+    /// another way to tell, and write that here.
+    pub spec_hash: String,
+}
+
+/// The names of a VPC's instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hosts {
+    /// As in `/etc/hosts`: an address, and its names with spaces between them. In the order of addresses.
+    pub lines: Vec<(IpAddr, String)>,
+    /// Of the lines.
+    pub hash: u64,
+}
+
+impl Hosts {
+    pub(crate) fn of(vpc: &str, instances: &[Instance]) -> Self {
+        let names = |name: &str| format!("{name} {name}.{vpc}.internal");
+        let mut lines: Vec<_> = instances.iter().map(|i| (i.address, names(&i.name))).collect();
+        lines.sort_unstable();
+        let hash =
+            lines.iter().fold(FNV_START, |hash, (address, names)| fnv(hash, &format!("{address} {names}\n")));
+        Self { lines, hash }
+    }
+}
+
+impl Network {
+    /// What this host must have.
+    pub fn for_host(&self, host: &Host) -> Desired {
+        let mut desired = Desired {
+            origins: self.origins.clone(),
+            ports: self.instances.values().map(port_spec).collect(),
+            uplinks: self.uplinks.values().cloned().collect(),
+            workloads: self.instances.values().map(|instance| self.workload(instance)).collect(),
+            tables: Tables { outside: self.outside(host), ..Tables::default() },
+        };
+        for (uid, port) in &host.ports {
+            if let Some(instance) = self.instances.get(uid) {
+                self.add_port(&mut desired, instance, *port);
+            }
+        }
+        for id in desired.tables.outside.uplinks.keys() {
+            let here = |uplink: &&Uplink| host.uplinks.get(&uplink.interface).is_some_and(|(i, _)| i == id);
+            let pools = self.uplinks.values().filter(here).flat_map(|uplink| &uplink.pools);
+            let because = pools.map(|pool| Origin::new(Kind::AddressPool, pool, "spec.interface")).collect();
+            desired.origins.insert(Entry::Uplink(*id), because);
+        }
+        desired
+    }
+
+    fn add_port(&self, desired: &mut Desired, instance: &Instance, id: PortId) {
+        let Instance { vpc, address, mac, subnet, gateway, policy, routes, .. } = instance.clone();
+        let port = Port { vpc, address, mac, subnet, gateway };
+        desired.tables.ports.insert(id, port);
+        let tables = desired.tables.vpcs.entry(vpc).or_insert_with(|| self.vpc_tables(vpc));
+        tables.endpoints.insert(address, Endpoint { port: id, mac, policy, routes });
+        let because = vec![Origin::new(Kind::Instance, &instance.name, "")];
+        desired.origins.insert(Entry::Port(id), because.clone());
+        desired.origins.insert(Entry::Endpoint(vpc, address), because);
+    }
+
+    fn vpc_tables(&self, vpc: VpcId) -> VpcTables {
+        self.vpcs.get(&vpc).map_or_else(VpcTables::default, |vpc| VpcTables {
+            endpoints: BTreeMap::new(),
+            classes: vpc.classes.clone(),
+            routes: vpc.routes.clone(),
+            rules: vpc.rules.clone(),
+        })
+    }
+
+    fn outside(&self, host: &Host) -> Outside {
+        let present = |name: &String| host.uplinks.get(name).copied();
+        let uplink = |uplink: &Uplink| {
+            let (id, mac) = present(&uplink.interface)?;
+            Some((id, madang_datapath::Uplink { mac, next_hop: uplink.next_hop }))
+        };
+        Outside {
+            uplinks: self.uplinks.values().filter_map(uplink).collect(),
+            addresses: self
+                .addresses
+                .iter()
+                .filter_map(|(a, name)| present(name).map(|(id, _)| (*a, id)))
+                .collect(),
+            nats: self.nats.clone(),
+            forwards: self.forwards.clone(),
+        }
+    }
+
+    fn workload(&self, instance: &Instance) -> WorkloadSpec {
+        let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
+        let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
+        let text = serde_json::json!([name, address, process, resources]).to_string();
+        let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv(FNV_START, &text)));
+        WorkloadSpec { uid, name, address, process, resources, hosts, nameservers, spec_hash }
+    }
+}
+
+fn port_spec(instance: &Instance) -> PortSpec {
+    let Instance { uid, name, vpc, address, mac, subnet, gateway, mtu, .. } = instance.clone();
+    PortSpec { uid, name, vpc, address, mac, subnet, gateway, mtu }
+}
+
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, 64 bits: tells specs apart, and is the same in every build.
+fn fnv(start: u64, text: &str) -> u64 {
+    text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

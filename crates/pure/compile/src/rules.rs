@@ -1,0 +1,101 @@
+//! What the security groups of a VPC say, rule by rule, and the policies that its instances make of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use madang_addr::Prefix;
+use madang_datapath::{Direction, PolicyId};
+use madang_model::{Kind, Model, Object, Peer, PlainStatus, RuleProtocol, SecurityGroupSpec};
+
+use crate::{Origin, Traffic};
+
+/// The group of an instance that names none. Each VPC has one of its own, if nobody declared it.
+const DEFAULT_GROUP: &str = "default";
+
+/// One rule of one group.
+pub(crate) struct GroupRule {
+    pub(crate) group: String,
+    pub(crate) direction: Direction,
+    pub(crate) traffic: Traffic,
+    pub(crate) peers: Vec<(Peer, Arc<Origin>)>,
+    pub(crate) origin: Arc<Origin>,
+}
+
+/// The names of an instance's groups, `default` if it has none.
+pub(crate) fn groups_of(named: &[String]) -> BTreeSet<String> {
+    if named.is_empty() {
+        BTreeSet::from([DEFAULT_GROUP.to_owned()])
+    } else {
+        named.iter().cloned().collect()
+    }
+}
+
+/// Numbers the distinct sets of groups, in their order, from 1.
+pub(crate) fn policies<'a>(
+    sets: impl Iterator<Item = &'a BTreeSet<String>>,
+) -> BTreeMap<BTreeSet<String>, PolicyId> {
+    let distinct: BTreeSet<_> = sets.cloned().collect();
+    distinct.into_iter().zip((1..).map(PolicyId)).collect()
+}
+
+/// The rules of these groups of a VPC, in the order of the groups and then as they are written.
+pub(crate) fn rules(model: &Model, vpc: &str, groups: &BTreeSet<String>) -> Vec<GroupRule> {
+    let declared = |name: &String| model.security_groups().get(name).filter(|group| group.spec.vpc == vpc);
+    groups
+        .iter()
+        .flat_map(|name| match declared(name) {
+            Some(group) => declared_rules(group),
+            None if name == DEFAULT_GROUP => default_rules(vpc),
+            None => Vec::new(),
+        })
+        .collect()
+}
+
+/// In from its own members, out to anywhere.
+fn default_rules(vpc: &str) -> Vec<GroupRule> {
+    let origin = Origin::new(Kind::Vpc, vpc, "");
+    let rule = |direction, peer| GroupRule {
+        group: DEFAULT_GROUP.to_owned(),
+        direction,
+        traffic: Traffic::all(),
+        peers: vec![(peer, Arc::clone(&origin))],
+        origin: Arc::clone(&origin),
+    };
+    let members = Peer::Group(DEFAULT_GROUP.to_owned());
+    vec![rule(Direction::Ingress, members), rule(Direction::Egress, Peer::Cidr(Prefix::ANY_V4))]
+}
+
+fn declared_rules(group: &Object<SecurityGroupSpec, PlainStatus>) -> Vec<GroupRule> {
+    let name = &group.metadata.name;
+    let at = |path: String| Origin::new(Kind::SecurityGroup, name, path);
+    let rule = |direction, n: usize, protocol, ports: &[_], peers: &[Peer]| {
+        let (list, field) = match direction {
+            Direction::Ingress => ("ingress", "from"),
+            Direction::Egress => ("egress", "to"),
+        };
+        let peer = |(m, peer): (usize, &Peer)| (peer.clone(), at(format!("spec.{list}[{n}].{field}[{m}]")));
+        GroupRule {
+            group: name.clone(),
+            direction,
+            traffic: Traffic::of(protocol, ports),
+            peers: peers.iter().enumerate().map(peer).collect(),
+            origin: at(format!("spec.{list}[{n}]")),
+        }
+    };
+    let ingress = group.spec.ingress.iter().enumerate();
+    let mut rules: Vec<_> =
+        ingress.map(|(n, r)| rule(Direction::Ingress, n, r.protocol, &r.ports, &r.from)).collect();
+    match &group.spec.egress {
+        Some(egress) => {
+            let egress = egress.iter().enumerate();
+            rules.extend(egress.map(|(n, r)| rule(Direction::Egress, n, r.protocol, &r.ports, &r.to)));
+        }
+        None => {
+            let mut anywhere = rule(Direction::Egress, 0, RuleProtocol::All, &[], &[]);
+            anywhere.origin = at("spec.egress".to_owned());
+            anywhere.peers = vec![(Peer::Cidr(Prefix::ANY_V4), Arc::clone(&anywhere.origin))];
+            rules.push(anywhere);
+        }
+    }
+    rules
+}

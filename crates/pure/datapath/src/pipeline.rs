@@ -1,0 +1,316 @@
+//! The packet's way, from its two entrances. What is written here and in `stages/` is what `bpf/` does too, byte for
+//! byte.
+//!
+//! # From a port
+//!
+//! The first check that fails gives the reason; a dropped frame is as it came.
+//!
+//! 1. `noPort`. **parse** (see `stages/parse.rs`).
+//! 2. **guard**, ARP: `spoofedMac` (Ethernet source), `arpNotRequest` (operation is not 1), `spoofedMac` (sender's
+//!    hardware address), `spoofedAddress` (sender is neither the port's address nor 0.0.0.0), `arpNotRequest` (sender
+//!    and target are the same), then answered or `arpUnanswered`. IPv4: `spoofedMac`, `spoofedAddress`, `multicast`,
+//!    `martian`, `wrongMac`, then, if it is to the gateway, answered or `gatewayOnly`.
+//! 3. **conntrack**. A live entry is hit, unless it is TCP that is closing and the packet opens a connection: then all
+//!    goes on as if the entry were absent, and its two entries are deleted just before the new ones are inserted.
+//!    - Hit: an ICMP echo request on an entry of the reply way, or a reply on one of the original way: `noEchoRequest`.
+//!      Then re-check if a generation differs (see `stages/conntrack.rs`).
+//!    - Miss: `notSyn` for TCP but SYN without ACK, FIN and RST; `noEchoRequest` for an echo reply.
+//! 4. For a miss, **egress policy**: `noEndpoint` (source), `egressDenied`. **route**: `noRoute`, `blackhole`,
+//!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
+//! 5. **deliver**, first half: `ttlExceeded`; `noUplink` to the outside (source as it leaves), `noInstance` (hits) to an
+//!    instance (destination as it leaves).
+//! 6. For a miss, **snat** and the entries: `natPortsExhausted`, `tupleInUse`, `flowTableFull`. For a hit, state,
+//!    deadline and counters.
+//! 7. **deliver**, second half: the bytes.
+//!
+//! # From an uplink
+//!
+//! 1. To the host, untouched: the uplink is not known; a frame shorter than its Ethernet header (14 bytes), ARP packet
+//!    (42) or IPv4 header (34); another EtherType; ARP that is no request for IPv4 over Ethernet, or sent neither to the
+//!    broadcast address nor to the uplink's MAC, or for what is no pool address of this uplink; IPv4 whose version
+//!    is not 4, not sent to the uplink's MAC, or to what is no pool address of this uplink.
+//! 2. ARP that remains is answered. **parse** of the IPv4 packet as above. **guard**: `martian` (source).
+//! 3. **conntrack** as above, in VPC 0.
+//! 4. For a miss, **dnat**: `noForward`. **route**: `noInstance`, `martian` (the route back would be local).
+//!    **ingress policy**: `ingressDenied`.
+//! 5. **deliver**, first half: `ttlExceeded`, `noInstance` (hits).
+//! 6. For a miss, the entries: `tupleInUse`, `flowTableFull`. For a hit as above.
+//! 7. **deliver**, second half.
+
+use std::net::IpAddr;
+
+use madang_addr::Mac;
+use madang_wire::ethernet::EtherType;
+use madang_wire::{arp, ethernet, ipv4};
+
+use crate::abi::{DropReason, Stage};
+use crate::stages::conntrack::{self, Lookup, Opening};
+use crate::stages::deliver::{self, Leaving};
+use crate::stages::guard::{self, Passed};
+use crate::stages::parse::{self, Frame, Packet, Payload};
+use crate::stages::route::{self, Destination};
+use crate::stages::{dnat, policy, snat};
+use crate::trace::Trace;
+use crate::view::View;
+use crate::{
+    Entry, FlowKey, FlowTable, Forward, Generations, Outcome, Port, PortId, Protocol, Tables, Tuple, Uplink,
+    UplinkId, Verdict, VpcId,
+};
+
+/// A packet from an instance: ingress of the host's side of its port.
+///
+/// The frame begins with the Ethernet header. Its length never changes; bytes after the IPv4 packet (or after the 42
+/// bytes of an ARP packet) stay as they are. `now_ns` is monotonic; `random` chooses ports where one must be found.
+pub fn from_port(
+    tables: &Tables,
+    generations: &Generations,
+    flows: &mut FlowTable,
+    port: PortId,
+    frame: &mut [u8],
+    now_ns: u64,
+    random: u32,
+) -> Outcome {
+    let view = View { tables, generations };
+    Run { view, flows, now_ns, random, trace: &mut () }.port(port, frame)
+}
+
+/// A packet from outside: ingress of an uplink. The rest is as for [`from_port`].
+pub fn from_uplink(
+    tables: &Tables,
+    generations: &Generations,
+    flows: &mut FlowTable,
+    uplink: UplinkId,
+    frame: &mut [u8],
+    now_ns: u64,
+    random: u32,
+) -> Outcome {
+    let view = View { tables, generations };
+    Run { view, flows, now_ns, random, trace: &mut () }.uplink(uplink, frame)
+}
+
+/// One packet's way, and all that it may look at.
+pub(crate) struct Run<'a, T> {
+    pub(crate) view: View<'a>,
+    pub(crate) flows: &'a mut FlowTable,
+    pub(crate) now_ns: u64,
+    pub(crate) random: u32,
+    pub(crate) trace: &'a mut T,
+}
+
+const ANSWERED: Verdict = Verdict::Answered;
+
+impl<T: Trace> Run<'_, T> {
+    pub(crate) fn port(&mut self, id: PortId, bytes: &mut [u8]) -> Outcome {
+        self.port_packet(id, bytes).unwrap_or_else(dropped)
+    }
+
+    pub(crate) fn uplink(&mut self, id: UplinkId, bytes: &mut [u8]) -> Outcome {
+        let Some(uplink) = self.view.uplink(id).filter(|uplink| concerns_us(self.view, id, uplink, bytes))
+        else {
+            self.trace.step(Stage::Parse, || {
+                ("not for an address of a pool here: left to the host".to_owned(), Vec::new())
+            });
+            return Outcome { verdict: Verdict::ToHost, target: 0 };
+        };
+        self.uplink_packet(id, uplink, bytes).unwrap_or_else(dropped)
+    }
+
+    fn port_packet(&mut self, id: PortId, bytes: &mut [u8]) -> Result<Outcome, DropReason> {
+        let Some(port) = self.view.tables.ports.get(&id) else {
+            return Err(self.trace.refuse(Stage::Parse, DropReason::NoPort, || {
+                (format!("interface {} is no port of an instance", id.0), Vec::new())
+            }));
+        };
+        let Frame { ethernet, payload } = parse::frame(bytes, self.trace)?;
+        let answered = Outcome { verdict: ANSWERED, target: id.0 };
+        match payload {
+            Payload::Arp(arp) => {
+                guard::arp_from_port(self.view, (id, port), &ethernet, &arp, self.trace)?;
+                guard::answer_arp(bytes, &arp, crate::GATEWAY_MAC);
+                Ok(answered)
+            }
+            Payload::Ipv4(packet) => match guard::ipv4_from_port(id, port, &ethernet, &packet, self.trace)? {
+                Passed::On => self.forward(&Hook::Port(port), &packet, bytes),
+                Passed::GatewayEcho => {
+                    guard::answer_echo(bytes);
+                    Ok(answered)
+                }
+            },
+        }
+    }
+
+    fn uplink_packet(
+        &mut self,
+        id: UplinkId,
+        uplink: &Uplink,
+        bytes: &mut [u8],
+    ) -> Result<Outcome, DropReason> {
+        match parse::frame(bytes, self.trace)?.payload {
+            Payload::Arp(arp) => {
+                self.trace.step(Stage::Guard, || {
+                    let (target, mac) = (arp.target, uplink.mac);
+                    (
+                        format!("{target} is answered with {mac}"),
+                        vec![Entry::Address(IpAddr::V4(target)), Entry::Uplink(id)],
+                    )
+                });
+                guard::answer_arp(bytes, &arp, uplink.mac);
+                Ok(Outcome { verdict: ANSWERED, target: id.0 })
+            }
+            Payload::Ipv4(packet) => {
+                guard::ipv4_from_uplink(self.view, &packet, self.trace)?;
+                self.forward(&Hook::Uplink, &packet, bytes)
+            }
+        }
+    }
+
+    /// What is the same from both hooks: a flow is known or decided, then the packet leaves.
+    fn forward(&mut self, hook: &Hook<'_>, packet: &Packet, bytes: &mut [u8]) -> Result<Outcome, DropReason> {
+        let key = FlowKey { vpc: hook.vpc(), tuple: packet.tuple, protocol: packet.protocol };
+        let (leaving, exit, translated) = match conntrack::lookup(self, &key, packet)? {
+            Lookup::Hit(flow) => {
+                let leaving = hook.leaving(flow.target, flow.translated.source, flow.translated.destination);
+                let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+                conntrack::advance(self, &key, &flow, packet);
+                (leaving, exit, flow.translated)
+            }
+            Lookup::Miss { reopens } => {
+                let decided = self.decide(&key)?;
+                let leaving = decided.leaving(hook, &packet.tuple);
+                let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+                let translated = self.open(&key, reopens, packet, &decided)?;
+                (leaving, exit, translated)
+            }
+        };
+        deliver::say(exit, &leaving, &translated, packet, self.trace);
+        deliver::rewrite(bytes, packet, &translated, exit, leaving.routed);
+        Ok(exit.outcome())
+    }
+
+    fn decide(&mut self, key: &FlowKey) -> Result<Decided, DropReason> {
+        if key.vpc == VpcId::OUTSIDE {
+            return decide_inbound(self, &key.tuple, key.protocol).map(Decided::In);
+        }
+        Ok(match decide_outbound(self, key.vpc, &key.tuple, key.protocol)? {
+            Destination::Instance(_) => Decided::Within(key.vpc),
+            Destination::Nat(nat) => Decided::Out(nat.clone()),
+        })
+    }
+
+    fn open(
+        &mut self,
+        key: &FlowKey,
+        reopens: bool,
+        packet: &Packet,
+        decided: &Decided,
+    ) -> Result<Tuple, DropReason> {
+        let (tuple, random) = (packet.tuple, self.random);
+        let opening = |target, exhausted| Opening { key: *key, target, reopens, exhausted };
+        let opened = match decided {
+            Decided::Within(vpc) => {
+                conntrack::open(self, &opening(*vpc, DropReason::TupleInUse), packet, [tuple].into_iter())
+            }
+            Decided::Out(nat) => {
+                let opening = opening(VpcId::OUTSIDE, DropReason::NatPortsExhausted);
+                conntrack::open(self, &opening, packet, snat::outbound(tuple, nat, random))
+            }
+            Decided::In(Forward { vpc, address, port }) => {
+                let opening = opening(*vpc, DropReason::TupleInUse);
+                conntrack::open(self, &opening, packet, snat::inbound(tuple, (*address, *port), random))
+            }
+        };
+        snat::say(&tuple, &opened, self.trace);
+        opened
+    }
+}
+
+/// Where a packet came in.
+enum Hook<'a> {
+    Port(&'a Port),
+    Uplink,
+}
+
+impl Hook<'_> {
+    fn vpc(&self) -> VpcId {
+        match self {
+            Self::Port(port) => port.vpc,
+            Self::Uplink => VpcId::OUTSIDE,
+        }
+    }
+
+    fn leaving(&self, target: VpcId, source: IpAddr, destination: IpAddr) -> Leaving {
+        let routed = match self {
+            Self::Port(port) => target == VpcId::OUTSIDE || !port.subnet.contains(destination),
+            Self::Uplink => true,
+        };
+        Leaving { target, source, destination, routed }
+    }
+}
+
+/// Where a new flow goes.
+enum Decided {
+    Within(VpcId),
+    Out(crate::Nat),
+    In(Forward),
+}
+
+impl Decided {
+    fn leaving(&self, hook: &Hook<'_>, tuple: &Tuple) -> Leaving {
+        match self {
+            Self::Within(vpc) => hook.leaving(*vpc, tuple.source, tuple.destination),
+            Self::Out(nat) => hook.leaving(VpcId::OUTSIDE, nat.address, tuple.destination),
+            Self::In(forward) => hook.leaving(forward.vpc, tuple.source, forward.address),
+        }
+    }
+}
+
+/// What a flow that an instance opens needs: the sender's rules, a route, and the receiver's rules if that is an instance.
+pub(crate) fn decide_outbound<'a, T: Trace>(
+    run: &mut Run<'a, T>,
+    vpc: VpcId,
+    tuple: &Tuple,
+    protocol: Protocol,
+) -> Result<Destination<'a>, DropReason> {
+    let (view, trace) = (run.view, &mut *run.trace);
+    let sender = policy::egress(view, vpc, tuple, protocol, trace)?;
+    let destination = route::outbound(view, vpc, sender, tuple.destination, trace)?;
+    if let Destination::Instance(receiver) = destination {
+        policy::ingress(view, vpc, receiver, tuple, protocol, trace)?;
+    }
+    Ok(destination)
+}
+
+/// What a flow that someone outside opens needs: a forward, an instance there, and its rules, which see the source as it is
+/// and the port as the instance sees it.
+pub(crate) fn decide_inbound<T: Trace>(
+    run: &mut Run<'_, T>,
+    tuple: &Tuple,
+    protocol: Protocol,
+) -> Result<Forward, DropReason> {
+    let (view, trace) = (run.view, &mut *run.trace);
+    let forward = dnat::forward(view, tuple, protocol, trace)?;
+    let receiver = route::inbound(view, forward, tuple.source, trace)?;
+    let tuple = Tuple { destination: forward.address, destination_port: forward.port, ..*tuple };
+    policy::ingress(view, forward.vpc, receiver, &tuple, protocol, trace)?;
+    Ok(forward)
+}
+
+/// Whether what an uplink brings is for an address of a pool at it.
+fn concerns_us(view: View<'_>, id: UplinkId, uplink: &Uplink, bytes: &[u8]) -> bool {
+    let ours = |address| view.pool_address(IpAddr::V4(address)) == Some(id);
+    let Ok(frame) = ethernet::Packet::new_checked(bytes) else { return false };
+    match frame.ether_type() {
+        EtherType::IPV4 => ipv4::Packet::new_checked(frame.payload())
+            .is_ok_and(|ip| ip.version() == 4 && frame.destination() == uplink.mac && ours(ip.destination())),
+        EtherType::ARP => {
+            let parsed = arp::Packet::new_checked(frame.payload()).and_then(|arp| arp::Repr::parse(&arp));
+            let sent_here = [uplink.mac, Mac::BROADCAST].contains(&frame.destination());
+            sent_here && parsed.is_ok_and(|arp| arp.operation == arp::Operation::Request && ours(arp.target))
+        }
+        _ => false,
+    }
+}
+
+fn dropped(reason: DropReason) -> Outcome {
+    Outcome { verdict: Verdict::Drop(reason), target: 0 }
+}

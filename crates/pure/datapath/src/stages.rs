@@ -1,0 +1,10 @@
+//! The pipeline's stages: a file each, of the same name as in `bpf/stages/`.
+
+pub(crate) mod conntrack;
+pub(crate) mod deliver;
+pub(crate) mod dnat;
+pub(crate) mod guard;
+pub(crate) mod parse;
+pub(crate) mod policy;
+pub(crate) mod route;
+pub(crate) mod snat;

@@ -1,0 +1,249 @@
+//! Whether a packet belongs to a known flow, and what it does to that.
+//!
+//! # Re-check
+//!
+//! On a hit whose generation is not that of its VPC (or, if one end is outside, whose outside generation is not that of
+//! VPC 0) the flow is decided again as if the packet that opened it came now: egress policy, route and ingress policy, or
+//! dnat, route and ingress policy. If something refuses it, or it would now lead elsewhere (`pathChanged`), both entries
+//! are deleted and the packet is dropped for that reason. Else both entries get the new generations at once, whatever
+//! becomes of this packet. It leads elsewhere if
+//!
+//! - it was to an instance and would be to a NAT gateway, or the other way round;
+//! - the NAT gateway's address is not the flow's source outside, or its ports do not have the flow's there;
+//! - the forward's VPC, address or port is not the flow's.
+
+use madang_wire::icmp::Echo;
+
+use super::parse::Packet;
+use crate::abi::{DropReason, Stage, Way};
+use crate::pipeline::{Run, decide_inbound, decide_outbound};
+use crate::stages::route::Destination;
+use crate::trace::Trace;
+use crate::words::ends;
+use crate::{Flow, FlowKey, Insert, State, Tuple, VpcId};
+
+/// Whether a flow is known.
+pub(crate) enum Lookup {
+    /// It is.
+    Hit(Flow),
+    /// It is not, and the packet may open one. A closing one of the same key goes when the new one comes.
+    Miss {
+        /// Whether there is a closing one.
+        reopens: bool,
+    },
+}
+
+/// Looks the packet's flow up, and decides it again if tables have changed.
+pub(crate) fn lookup<T: Trace>(
+    run: &mut Run<'_, T>,
+    key: &FlowKey,
+    packet: &Packet,
+) -> Result<Lookup, DropReason> {
+    let opens = packet.flags.is_some_and(crate::TcpFlags::opens);
+    let live = run.flows.live(key, run.now_ns).copied();
+    let reopens = live.is_some_and(|flow| opens && flow.state.is_closing());
+    match live.filter(|_| !reopens) {
+        Some(flow) => hit(run, key, flow, packet).map(Lookup::Hit),
+        None => miss(run, packet).map(|()| Lookup::Miss { reopens }),
+    }
+}
+
+fn miss<T: Trace>(run: &mut Run<'_, T>, packet: &Packet) -> Result<(), DropReason> {
+    let refused = match (packet.flags, packet.echo) {
+        (Some(flags), _) if !flags.opens() => Err(DropReason::NotSyn),
+        (_, Some(Echo::Reply)) => Err(DropReason::NoEchoRequest),
+        _ => Ok(()),
+    };
+    run.trace.step(Stage::Conntrack, || {
+        let said = match refused {
+            Ok(()) => "of no known flow: it opens one if all that follows allows it",
+            Err(reason) => reason.sentence(),
+        };
+        (said.to_owned(), Vec::new())
+    });
+    refused
+}
+
+fn hit<T: Trace>(
+    run: &mut Run<'_, T>,
+    key: &FlowKey,
+    flow: Flow,
+    packet: &Packet,
+) -> Result<Flow, DropReason> {
+    // With identifier 0x0800 request and reply have the same ports.
+    let asked = packet.echo.map(|echo| if echo == Echo::Request { Way::Original } else { Way::Reply });
+    if asked.is_some_and(|way| way != flow.way) {
+        return Err(run.trace.refuse(Stage::Conntrack, DropReason::NoEchoRequest, || {
+            ("an echo against its flow's way".to_owned(), Vec::new())
+        }));
+    }
+    let original = Original::of(key, &flow);
+    let generations = original.generations(run);
+    let current = (flow.generation, flow.outside_generation) == generations;
+    run.trace.step(Stage::Conntrack, || {
+        let way = if flow.way == Way::Original { "its opener's way" } else { "the replies' way" };
+        let again = if current { "" } else { "; tables have changed since, so it is decided again" };
+        (
+            format!("of a known flow, {way}: it leaves as {}{again}", ends(&flow.translated, key.protocol)),
+            Vec::new(),
+        )
+    });
+    if !current {
+        recheck(run, key, &flow, &original, generations)?;
+    }
+    Ok(flow)
+}
+
+/// What opened a flow.
+struct Original {
+    key: FlowKey,
+    translated: Tuple,
+    target: VpcId,
+}
+
+impl Original {
+    fn of(key: &FlowKey, flow: &Flow) -> Self {
+        match flow.way {
+            Way::Original => Self { key: *key, translated: flow.translated, target: flow.target },
+            Way::Reply => {
+                Self { key: flow.peer_key(key.protocol), translated: key.tuple.reversed(), target: key.vpc }
+            }
+        }
+    }
+
+    /// The generations that a flow between these VPCs has when it is decided now: of its VPC, and of VPC 0 or 0.
+    fn generations<T: Trace>(&self, run: &Run<'_, T>) -> (u32, u32) {
+        generations(run, self.key.vpc, self.target)
+    }
+
+    /// Whether it would be opened now, and lead to where it leads.
+    fn holds<T: Trace>(&self, run: &mut Run<'_, T>) -> Result<(), DropReason> {
+        let Self { key, translated, target } = self;
+        let same = if key.vpc == VpcId::OUTSIDE {
+            let forward = decide_inbound(run, &key.tuple, key.protocol)?;
+            (forward.vpc, forward.address, forward.port)
+                == (*target, translated.destination, translated.destination_port)
+        } else {
+            match decide_outbound(run, key.vpc, &key.tuple, key.protocol)? {
+                Destination::Instance(_) => *target == key.vpc,
+                Destination::Nat(nat) => {
+                    let ports = nat.first_port..=nat.last_port;
+                    *target == VpcId::OUTSIDE
+                        && nat.address == translated.source
+                        && ports.contains(&translated.source_port)
+                }
+            }
+        };
+        if same { Ok(()) } else { Err(DropReason::PathChanged) }
+    }
+}
+
+fn generations<T: Trace>(run: &Run<'_, T>, one: VpcId, other: VpcId) -> (u32, u32) {
+    let of = |vpc| run.view.generations.of(vpc);
+    match (one, other) {
+        (VpcId::OUTSIDE, inside) | (inside, VpcId::OUTSIDE) => (of(inside), of(VpcId::OUTSIDE)),
+        (inside, _) => (of(inside), 0),
+    }
+}
+
+fn recheck<T: Trace>(
+    run: &mut Run<'_, T>,
+    key: &FlowKey,
+    flow: &Flow,
+    original: &Original,
+    (generation, outside_generation): (u32, u32),
+) -> Result<(), DropReason> {
+    let peer = flow.peer_key(key.protocol);
+    if let Err(reason) = original.holds(run) {
+        run.flows.remove(key);
+        run.flows.remove(&peer);
+        return Err(run.trace.refuse(Stage::Conntrack, reason, || {
+            (format!("the flow ends here: {}", reason.sentence()), Vec::new())
+        }));
+    }
+    for key in [key, &peer] {
+        if let Some(entry) = run.flows.entry_mut(key) {
+            (entry.generation, entry.outside_generation) = (generation, outside_generation);
+        }
+    }
+    Ok(())
+}
+
+/// What a packet that gets through does to its flow: the counters of its own entry; state and deadline of both if they
+/// move (see [`Flow::refreshed_deadline`]).
+pub(crate) fn advance<T: Trace>(run: &mut Run<'_, T>, key: &FlowKey, flow: &Flow, packet: &Packet) {
+    let after = flow.state.after(flow.way, packet.flags);
+    let deadline = flow.refreshed_deadline(after, key.protocol, run.now_ns);
+    if let Some(entry) = run.flows.entry_mut(key) {
+        entry.packets += 1;
+        entry.bytes += packet.frame_length;
+    }
+    let Some(deadline_ns) = deadline else { return };
+    for key in [key, &flow.peer_key(key.protocol)] {
+        if let Some(entry) = run.flows.entry_mut(key) {
+            (entry.state, entry.deadline_ns) = (after, deadline_ns);
+        }
+    }
+}
+
+/// A flow that is to be opened.
+pub(crate) struct Opening {
+    /// The key of the packet that opens it.
+    pub(crate) key: FlowKey,
+    /// The VPC that the packet leaves into.
+    pub(crate) target: VpcId,
+    /// Whether a closing flow of the same key goes.
+    pub(crate) reopens: bool,
+    /// The reason if every tuple that it could leave as is taken.
+    pub(crate) exhausted: DropReason,
+}
+
+/// Writes a flow's two entries, for the first of the tuples whose reverse is free; which that is.
+///
+/// If it reopens, both entries of the old flow are deleted first, and stay so if then nothing is free. For each tuple the
+/// reply entry is inserted: a live one in the way leads to the next tuple, no room to `flowTableFull`. Then the original
+/// entry is: if it finds no room, the reply entry is deleted again and the reason is `flowTableFull`; if a live one is in
+/// the way (another CPU was faster), it is `tupleInUse`. The original entry counts the packet, the reply entry nothing.
+pub(crate) fn open<T: Trace>(
+    run: &mut Run<'_, T>,
+    opening: &Opening,
+    packet: &Packet,
+    tuples: impl Iterator<Item = Tuple>,
+) -> Result<Tuple, DropReason> {
+    let Opening { key, target, reopens, exhausted } = *opening;
+    if reopens && let Some(old) = run.flows.remove(&key) {
+        run.flows.remove(&old.peer_key(key.protocol));
+    }
+    let (generation, outside_generation) = generations(run, key.vpc, target);
+    let original = |translated| Flow {
+        translated,
+        target,
+        way: Way::Original,
+        state: State::NEW,
+        deadline_ns: run.now_ns.saturating_add(State::NEW.timeout_ns(key.protocol)),
+        generation,
+        outside_generation,
+        packets: 1,
+        bytes: packet.frame_length,
+    };
+    for translated in tuples {
+        let original = original(translated);
+        let peer = original.peer_key(key.protocol);
+        let (translated_back, target) = (key.tuple.reversed(), key.vpc);
+        let reply =
+            Flow { translated: translated_back, target, way: Way::Reply, packets: 0, bytes: 0, ..original };
+        match run.flows.insert(peer, reply, run.now_ns) {
+            Insert::Taken => continue,
+            Insert::Full => return Err(DropReason::FlowTableFull),
+            Insert::Done => {}
+        }
+        let reason = match run.flows.insert(key, original, run.now_ns) {
+            Insert::Done => return Ok(translated),
+            Insert::Full => DropReason::FlowTableFull,
+            Insert::Taken => DropReason::TupleInUse,
+        };
+        run.flows.remove(&peer);
+        return Err(reason);
+    }
+    Err(exhausted)
+}

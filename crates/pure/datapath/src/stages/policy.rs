@@ -1,0 +1,104 @@
+//! Whether a rule allows it: the peer's address gives a class, then (policy, direction, class, protocol, port) is looked
+//! up. What no rule allows is denied.
+//!
+//! The class is that of the longest prefix of the VPC's classes that the peer is in, or 0. The port is the destination's
+//! as the receiver sees it, which for an echo request is [`crate::abi::ECHO_REQUEST`]. A rule fits if policy, direction and
+//! class are these, its protocol is this or none, and its port prefix contains the port (for a rule of every protocol too).
+
+use std::net::IpAddr;
+
+use madang_addr::Prefix;
+
+use crate::abi::{DropReason, Stage};
+use crate::trace::Trace;
+use crate::view::{Asked, View};
+use crate::words::service;
+use crate::{ClassId, Direction, Endpoint, Entry, Protocol, Tuple, VpcId};
+
+/// Whether the sender's rules allow it; who the sender is.
+pub(crate) fn egress<'a>(
+    view: View<'a>,
+    vpc: VpcId,
+    tuple: &Tuple,
+    protocol: Protocol,
+    trace: &mut impl Trace,
+) -> Result<&'a Endpoint, DropReason> {
+    let Some(sender) = view.endpoint(vpc, tuple.source) else {
+        return Err(trace.refuse(Stage::EgressPolicy, DropReason::NoEndpoint, || {
+            (format!("{} is not in the tables of VPC {}", tuple.source, vpc.0), Vec::new())
+        }));
+    };
+    let question = Question { vpc, whose: tuple.source, endpoint: sender, peer: tuple.destination };
+    question.ask(view, Direction::Egress, protocol, tuple.destination_port, trace)?;
+    Ok(sender)
+}
+
+/// Whether the receiver's rules allow it.
+pub(crate) fn ingress(
+    view: View<'_>,
+    vpc: VpcId,
+    receiver: &Endpoint,
+    tuple: &Tuple,
+    protocol: Protocol,
+    trace: &mut impl Trace,
+) -> Result<(), DropReason> {
+    let question = Question { vpc, whose: tuple.destination, endpoint: receiver, peer: tuple.source };
+    question.ask(view, Direction::Ingress, protocol, tuple.destination_port, trace)
+}
+
+/// Whose rules are asked, about whom.
+struct Question<'a> {
+    vpc: VpcId,
+    whose: IpAddr,
+    endpoint: &'a Endpoint,
+    peer: IpAddr,
+}
+
+impl Question<'_> {
+    fn ask(
+        &self,
+        view: View<'_>,
+        direction: Direction,
+        protocol: Protocol,
+        port: u16,
+        trace: &mut impl Trace,
+    ) -> Result<(), DropReason> {
+        let (stage, reason, word) = match direction {
+            Direction::Egress => (Stage::EgressPolicy, DropReason::EgressDenied, "egress"),
+            Direction::Ingress => (Stage::IngressPolicy, DropReason::IngressDenied, "ingress"),
+        };
+        let (class, prefix) = view.class(self.vpc, self.peer);
+        let policy = self.endpoint.policy;
+        let rule = view.rule(self.vpc, Asked { policy, direction, class, protocol, port });
+        let entries = || self.entries(prefix);
+        let peer = || format!("{} ({})", self.peer, describe(class, prefix));
+        let (policy, service) = (policy.0, || service(protocol, port));
+        let Some(rule) = rule else {
+            return Err(trace.refuse(stage, reason, || {
+                let (whose, peer, service) = (self.whose, peer(), service());
+                (
+                    format!("no {word} rule of {whose} (policy {policy}) allows {service} with {peer}"),
+                    entries(),
+                )
+            }));
+        };
+        trace.step(stage, || {
+            let (whose, peer, service) = (self.whose, peer(), service());
+            let entries = entries().into_iter().chain([Entry::Rule(self.vpc, rule)]).collect();
+            (format!("an {word} rule of {whose} (policy {policy}) allows {service} with {peer}"), entries)
+        });
+        Ok(())
+    }
+
+    fn entries(&self, prefix: Option<Prefix>) -> Vec<Entry> {
+        let class = prefix.map(|prefix| Entry::Class(self.vpc, prefix));
+        [Some(Entry::Endpoint(self.vpc, self.whose)), class].into_iter().flatten().collect()
+    }
+}
+
+fn describe(class: ClassId, prefix: Option<Prefix>) -> String {
+    match prefix {
+        Some(prefix) => format!("class {} as part of {prefix}", class.0),
+        None => "class 0: in no group and no named CIDR".to_owned(),
+    }
+}

@@ -1,0 +1,43 @@
+//! How packets are named for people.
+
+use std::fmt;
+
+use madang_wire::icmp::Echo;
+
+use crate::stages::parse::Packet;
+use crate::{Protocol, Tuple};
+
+/// `TCP 10.0.1.4:40000 -> 10.0.2.4:5432`, or `ICMP echo 10.0.1.4 -> 10.0.2.4`.
+pub(crate) fn ends(tuple: &Tuple, protocol: Protocol) -> String {
+    let Tuple { source, destination, source_port, destination_port } = tuple;
+    match protocol {
+        Protocol::Icmp => format!("ICMP echo {source} -> {destination}"),
+        _ => format!("{} {source}:{source_port} -> {destination}:{destination_port}", protocol.name()),
+    }
+}
+
+/// `TCP port 5432`, or `ICMP echo`.
+pub(crate) fn service(protocol: Protocol, port: u16) -> String {
+    match protocol {
+        Protocol::Icmp => "ICMP echo".to_owned(),
+        _ => format!("{} port {port}", protocol.name()),
+    }
+}
+
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&ends(&self.tuple, self.protocol))?;
+        match self.echo {
+            Some(Echo::Request) => write!(f, ", request, identifier {}", self.tuple.source_port)?,
+            Some(Echo::Reply) => write!(f, ", reply, identifier {}", self.tuple.destination_port)?,
+            None => {}
+        }
+        let flags = self.flags.unwrap_or_default();
+        for (set, name) in [(flags.syn, "SYN"), (flags.ack, "ACK"), (flags.fin, "FIN"), (flags.rst, "RST")] {
+            if set {
+                write!(f, ", {name}")?;
+            }
+        }
+        write!(f, ", {} bytes", self.frame_length)
+    }
+}

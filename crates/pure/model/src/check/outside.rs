@@ -1,0 +1,94 @@
+//! Address pools, and whoever has an address of one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use madang_addr::Prefix;
+
+use super::world::{Findings, Need, World};
+use crate::addresses::overlaps;
+use crate::{AddressPoolSpec, Diagnostic, Kind, PoolEntry};
+
+pub(super) fn pools(world: &World<'_>, findings: &mut Findings) {
+    let entries = world.pools().flat_map(|(n, pool)| {
+        pool.spec.addresses.iter().enumerate().map(move |(at, entry)| (n, at, entry.0))
+    });
+    let entries: Vec<(usize, usize, Prefix)> = entries.collect();
+    let ranges: Vec<Prefix> = entries.iter().map(|(_, _, range)| *range).collect();
+    for (later, first) in overlaps(&ranges) {
+        let ((n, at, range), (other, _, first)) = (entries[later], entries[first]);
+        // Within one pool it has been said already.
+        if n != other {
+            let (range, first) = (PoolEntry(range), PoolEntry(first));
+            let message = format!("{range} overlaps {first}, which is of {}", world.called(other));
+            let cause = "an address can be in one pool alone";
+            let diagnostic =
+                Diagnostic::new("overlap", message).cause(cause).hint("leave it out of one of them");
+            findings.wrong(n, format!("spec.addresses[{at}]"), diagnostic);
+        }
+    }
+}
+
+/// Whoever has, or wants, an address of a pool.
+struct Holder<'a> {
+    n: usize,
+    pool: &'a str,
+    wanted: Option<IpAddr>,
+    given: Option<IpAddr>,
+}
+
+pub(super) fn addresses(world: &World<'_>, findings: &mut Findings) {
+    let nats = world.nats().map(|(n, nat)| Holder {
+        n,
+        pool: &nat.spec.pool,
+        wanted: nat.spec.address,
+        given: nat.status.address,
+    });
+    let publics = world.public_addresses().map(|(n, public)| Holder {
+        n,
+        pool: &public.spec.pool,
+        wanted: public.spec.address,
+        given: public.status.address,
+    });
+    let mut holders: Vec<Holder<'_>> = nats.chain(publics).collect();
+    // Who has an address keeps it; who wants one is told.
+    holders.sort_by_key(|holder| (holder.given.is_none(), holder.n));
+    let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for holder in holders {
+        let n = holder.n;
+        let pool = world.follow(findings, (n, "spec.pool"), Kind::AddressPool, holder.pool, Need::Whole);
+        let Some(address) = holder.given.or(holder.wanted) else { continue };
+        if let Some(pool) = pool.and_then(|_| world.pool(holder.pool)) {
+            in_pool(findings, n, address, holder.pool, &pool.spec);
+        }
+        let first = *held.entry(address).or_insert(n);
+        if first != n {
+            let message = format!("{address} is already the address of {}", world.called(first));
+            let hint = "leave the address out to get the lowest free one, or choose another";
+            findings.wrong(n, "spec.address", Diagnostic::new("duplicateAddress", message).hint(hint));
+        }
+    }
+    for (n, nat) in world.nats() {
+        world.follow(findings, (n, "spec.vpc"), Kind::Vpc, &nat.spec.vpc, Need::Whole);
+    }
+}
+
+fn in_pool(findings: &mut Findings, n: usize, address: IpAddr, name: &str, pool: &AddressPoolSpec) {
+    if address.is_ipv4() && !pool.addresses.iter().any(|entry| entry.0.contains(address)) {
+        let entries: Vec<String> = pool.addresses.iter().take(8).map(ToString::to_string).collect();
+        let more = if pool.addresses.len() > entries.len() { ", ..." } else { "" };
+        let message =
+            format!("{address} is not in address pool {name}, which has {}{more}", entries.join(", "));
+        let hint = "leave the address out to get the lowest free one, or choose one of the pool";
+        findings.wrong(n, "spec.address", Diagnostic::new("outsidePool", message).hint(hint));
+    }
+}
+
+pub(super) fn forwards(world: &World<'_>, findings: &mut Findings) {
+    for (n, public) in world.public_addresses() {
+        for (at, forward) in public.spec.forwards.iter().enumerate() {
+            let path = format!("spec.forwards[{at}].instance");
+            world.follow(findings, (n, &path), Kind::Instance, &forward.instance, Need::Part);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The real binary on the real kernel: what a user would see.
+//!
+//! Each test has a root directory of its own, so that they run beside each other, and removes what it made, also when it
+//! fails. They need root: without it they say that they are skipped, and fail where CI is set.
+
+mod chaos;
+mod cloud;
+mod lifecycle;
+mod policy;
+mod refusals;

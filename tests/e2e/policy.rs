@@ -1,0 +1,105 @@
+//! The shop: what its file promises, with real clients.
+
+use crate::cloud::{Cloud, can_run, eventually};
+
+fn shop(cloud: &Cloud) -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop.yaml");
+    let text = std::fs::read_to_string(path).expect("the example is there");
+    text.replace("interface: shop-uplink", &format!("interface: {}", cloud.uplink()))
+}
+
+const WHO: &str = r#"
+import http.server
+class Who(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+        self.wfile.write(f"you are {self.client_address[0]}\n".encode())
+http.server.ThreadingHTTPServer(("203.0.113.1", 8000), Who).serve_forever()
+"#;
+
+#[test]
+fn the_shop_keeps_its_promises() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::with_outside();
+    let _server = cloud.serve_outside(&["python3", "-c", WHO]);
+    cloud.up(&shop(&cloud));
+
+    let front = || cloud.from_outside(&["curl", "-s", "-m", "2", "http://203.0.113.10/"]).out;
+    assert!(eventually(|| front() == "I am web-1 of the shop\n"), "{}\n{}", front(), cloud.evidence());
+    let stock = || cloud.from_outside(&["curl", "-s", "-m", "3", "http://203.0.113.10/stock"]).out;
+    assert!(eventually(|| stock().contains("42 pairs")), "{}\n{}", stock(), cloud.evidence());
+
+    let who = cloud.exec("db-1", &["curl", "-s", "-m", "3", "http://203.0.113.1:8000/"]);
+    assert_eq!(who.out, "you are 203.0.113.11\n", "{who:?}\n{}", cloud.evidence());
+    assert_eq!(cloud.exec("db-1", &["ping", "-c", "1", "-W", "2", "203.0.113.1"]).code, 0);
+    assert_eq!(
+        cloud.exec("web-1", &["ping", "-c", "1", "-W", "2", "10.0.1.1"]).code,
+        0,
+        "the gateway answers"
+    );
+
+    assert_ne!(cloud.from_outside(&["curl", "-s", "-m", "1", "http://203.0.113.10:5432/"]).code, 0);
+    assert_ne!(cloud.exec("db-1", &["ping", "-c", "1", "-W", "1", "10.0.1.10"]).code, 0, "no rule allows it");
+    assert_ne!(
+        cloud.exec("web-1", &["curl", "-s", "-m", "1", "http://203.0.113.1:8000/"]).code,
+        0,
+        "no public address of its own"
+    );
+
+    let ours = cloud.exec("db-1", &["curl", "-s", "-m", "2", "http://10.0.1.10:8080/"]);
+    assert_eq!(ours.out, "I am web-1 of the shop\n");
+    let theirs = cloud.exec("twin-2", &["curl", "-s", "-m", "2", "http://10.0.1.10:8080/"]);
+    assert_eq!(theirs.out, "I am twin-1, another machine\n");
+    assert_ne!(cloud.exec("twin-2", &["curl", "-s", "-m", "1", "http://10.0.2.10:5432/"]).code, 0);
+
+    explanations_agree(&cloud);
+    big_transfers_are_whole(&cloud);
+}
+
+/// What `explain` says and what the kernel does, for allowed and for denied.
+fn explanations_agree(cloud: &Cloud) {
+    for (from, to, port, allowed, because) in [
+        ("web-1", "db-1", "5432", true, "SecurityGroup/db"),
+        ("web-1", "db-1", "22", false, "SecurityGroup"),
+        ("db-1", "203.0.113.1", "8000", true, "NatGateway/out"),
+        ("db-1", "198.51.100.1", "80", false, "RouteTable/private"),
+        ("twin-2", "twin-1", "8080", true, "Vpc/twin"),
+        ("twin-2", "10.0.2.10", "5432", false, ""),
+    ] {
+        let said = cloud.json(&["explain", from, to, "--port", port, "--live"]);
+        assert_eq!(said["allowed"], allowed, "{from} -> {to}:{port}: {said:#}");
+        assert_eq!(said["live"]["agrees"], true, "{from} -> {to}:{port}: {said:#}");
+        let text = cloud.ok(&["explain", from, to, "--port", port]);
+        assert!(text.contains(because), "{from} -> {to}:{port}: {text}");
+    }
+    let text = cloud.ok(&["explain", "web-1", "db-1", "--port", "5432"]);
+    assert!(text.contains("cloud.yaml:"), "the line that decided it: {text}");
+    let text = cloud.ok(&["explain", "outside", "203.0.113.10", "--port", "80"]);
+    assert!(text.contains("PublicAddress/front"), "{text}");
+}
+
+/// Segmentation offload and partial checksums survive translation: 20 MB through the NAT gateway, byte for byte.
+fn big_transfers_are_whole(cloud: &Cloud) {
+    let script = r#"
+import hashlib, socket, os
+data = os.urandom(20_000_000)
+with socket.create_connection(("203.0.113.1", 8001), timeout=5) as s:
+    s.sendall(data); s.shutdown(socket.SHUT_WR)
+    answer = s.makefile().read()
+print(answer == hashlib.sha256(data).hexdigest())
+"#;
+    let server = r#"
+import hashlib, socket
+s = socket.create_server(("203.0.113.1", 8001))
+while True:
+    c, _ = s.accept()
+    h = hashlib.sha256()
+    while (d := c.recv(1 << 16)): h.update(d)
+    c.sendall(h.hexdigest().encode()); c.close()
+"#;
+    let _server = cloud.serve_outside(&["python3", "-c", server]);
+    let whole = || cloud.exec("db-1", &["python3", "-c", script]).out == "True\n";
+    assert!(eventually(whole));
+}
