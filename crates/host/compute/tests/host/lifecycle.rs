@@ -20,8 +20,8 @@ pub(crate) async fn a_process_runs_and_is_told_of() {
     assert_eq!((observed.restarts, observed.last_exit_code), (0, None));
     assert!(observed.started_at.unwrap().elapsed().unwrap() < LIMIT);
     assert_eq!(host.until_log("err").await, "out\nerr\n");
-    let command = std::fs::read(format!("/proc/{}/cmdline", observed.process_pid.unwrap())).unwrap();
-    assert_eq!(command, b"sleep\x003600\0");
+    let command = format!("/proc/{}/cmdline", observed.process_pid.unwrap());
+    host.until("what the shell became", |_| std::fs::read(&command).unwrap() == b"sleep\x003600\0").await;
     host.close().await;
 }
 
