@@ -45,6 +45,6 @@ TABLE(uplinks, BPF_MAP_TYPE_HASH, struct number_key, struct uplink, 256);
 TABLE(forwards, BPF_MAP_TYPE_HASH, struct forward_key, struct forward, 65536);
 
 /* Never an LRU one: that would silently end flows that live. The loader sets how many. */
-TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, 1048576);
+TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, FLOW_ENTRIES);
 
 TABLE(drops, BPF_MAP_TYPE_HASH, struct drop_key, __u64, 65536);

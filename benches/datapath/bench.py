@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Three ways from one namespace to another, measured in turns: a bare veth pair, bridges with a router and nftables, and
-Madang with the same policy. All traffic stays inside namespaces that this program makes, is bounded, and stops by itself.
+"""Three ways from one namespace to another, measured in turns.
+
+A bare veth pair; bridges with a router and nftables; and Madang with the same policy. All traffic stays inside
+namespaces that this program makes, is bounded, and stops by itself.
 """
 
 import argparse
@@ -263,8 +265,8 @@ def show(table, options):
     def cell(figure, places):
         return f"{figure['median']:.{places}f} ({figure['low']:.{places}f}-{figure['high']:.{places}f})"
 
-    print(f"UDP: {options.size} bytes, {options.rate} packets a second. Median of {options.rounds} rounds taken in turns,")
-    print("in parentheses where the median lies with 95 %. Ratios are to the bare veth pair in the same round.\n")
+    print(f"UDP: {options.size} bytes, {options.rate} packets a second. Median of {options.rounds} rounds taken in")
+    print("turns, in parentheses where it lies with 95 %. Ratios are to the bare veth pair in the same round.\n")
     heads = ["way", "CPU ns/packet", "ratio", "TCP Gbit/s", "ratio", "lost"]
     rows = [heads] + [
         [own["title"], cell(own["cpu_ns"], 0), cell(own["cpu_ns_ratio"], 2), cell(own["gbps"], 1),

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-[ "$(id -u)" -eq 0 ] || { echo "The benchmark makes network namespaces: run it as root (sudo make bench-datapath)" >&2; exit 1; }
+[ "$(id -u)" -eq 0 ] ||
+  { echo "The benchmark makes network namespaces: run it as root (sudo make bench-datapath)" >&2; exit 1; }
 for need in python3:python3 ip:iproute2 nsenter:util-linux nft:nftables iperf3:iperf3; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${need%:*}" >/dev/null ||
     { echo "The program ${need%:*} is missing: apt install ${need#*:}" >&2; exit 1; }

@@ -47,7 +47,8 @@ fn compile(sources: &Path, object: &Path) -> Result<(), String> {
         text.lines().for_each(|line| println!("cargo::warning={line}"));
         return Ok(());
     }
-    let advice = if text.contains("file not found") || text.contains("No available targets") { ADVICE } else { "" };
+    let advice =
+        if text.contains("file not found") || text.contains("No available targets") { ADVICE } else { "" };
     Err(format!("{text}{advice}"))
 }
 

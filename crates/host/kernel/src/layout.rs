@@ -12,7 +12,8 @@ pub struct Layout {
 impl Layout {
     /// The layout below this directory (absolute), or the system's.
     pub fn new(root: Option<&Path>) -> Self {
-        let tag = root.map(|root| format!("{:06x}", hash(&root.to_string_lossy()) & 0xff_ffff)).unwrap_or_default();
+        let tag =
+            root.map(|root| format!("{:06x}", hash(&root.to_string_lossy()) & 0xff_ffff)).unwrap_or_default();
         Self { root: root.map(Path::to_owned), tag }
     }
 
@@ -59,6 +60,8 @@ impl Layout {
 
 /// FNV-1a, 64 bits, folded: spread is all that is asked of it.
 fn hash(text: &str) -> u64 {
-    let h = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let h = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     h ^ (h >> 32)
 }

@@ -4,6 +4,12 @@
 //! cargo test -p madang-kernel --test datapath_bench -- --ignored --nocapture
 //! ```
 #![expect(unsafe_code, reason = "bpf(2) takes pointers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test: it fails where it stands, and says what it saw"
+)]
 
 mod support;
 
@@ -14,8 +20,8 @@ use aya::EbpfLoader;
 use aya::programs::SchedClassifier;
 use madang_addr::{Mac, Prefix};
 use madang_datapath::{
-    ClassId, Direction, Endpoint, GATEWAY_MAC, Nat, NatId, PolicyId, Port, PortId, PortPrefix, Route, RouteTableId,
-    Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
+    ClassId, Direction, Endpoint, GATEWAY_MAC, Nat, NatId, PolicyId, Port, PortId, PortPrefix, Route,
+    RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
 };
 use madang_kernel::datapath::{Context, Datapath, OBJECT, Options, test_run};
 
@@ -37,18 +43,28 @@ fn tables(ports: [u32; 2], uplink: u32) -> Tables {
     let mut own = VpcTables::default();
     for (port, address) in ports.into_iter().zip([HERE, THERE]) {
         let gateway = subnet.nth(1).unwrap();
-        tables.ports.insert(PortId(port), Port { vpc, address: address.into(), mac: GATEWAY_MAC, subnet, gateway });
+        tables
+            .ports
+            .insert(PortId(port), Port { vpc, address: address.into(), mac: GATEWAY_MAC, subnet, gateway });
         let endpoint = Endpoint { port: PortId(port), mac: GATEWAY_MAC, policy, routes: table };
         own.endpoints.insert(address.into(), endpoint);
     }
     own.routes.insert((table, "10.0.0.0/16".parse().unwrap()), Route::Local);
     own.routes.insert((table, Prefix::ANY_V4), Route::Nat(NatId(1)));
     for direction in [Direction::Ingress, Direction::Egress] {
-        own.rules.insert(Rule { policy, direction, class: ClassId(0), protocol: None, ports: PortPrefix::ALL });
+        own.rules.insert(Rule {
+            policy,
+            direction,
+            class: ClassId(0),
+            protocol: None,
+            ports: PortPrefix::ALL,
+        });
     }
     tables.vpcs.insert(vpc, own);
     let outside = &mut tables.outside;
-    outside.uplinks.insert(UplinkId(uplink), Uplink { mac: Mac([2, 0, 0, 0, 0, 1]), next_hop: OUTSIDE.into() });
+    outside
+        .uplinks
+        .insert(UplinkId(uplink), Uplink { mac: Mac([2, 0, 0, 0, 0, 1]), next_hop: OUTSIDE.into() });
     outside.addresses.insert(POOL.into(), UplinkId(uplink));
     outside.nats.insert(NatId(1), Nat { address: POOL.into(), first_port: 1024, last_port: 65535 });
     tables
@@ -85,7 +101,8 @@ fn empty_program() -> OwnedFd {
         ..Load::default()
     };
     // SAFETY: the code and the licence outlive the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, std::ptr::from_mut(&mut load), size_of::<Load>()) };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, std::ptr::from_mut(&mut load), size_of::<Load>()) };
     assert!(fd >= 0, "{}", std::io::Error::last_os_error());
     // SAFETY: the kernel has just given us this descriptor.
     unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap()) }

@@ -1,6 +1,12 @@
 //! Real interfaces and real sockets: what BPF_PROG_TEST_RUN leaves out (redirects, segmentation offload, checksums that
 //! are still to be filled in), and a datapath that is dropped and opened again under traffic.
 #![expect(unsafe_code, reason = "threads of the test enter network namespaces")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test: it fails where it stands, and says what it saw"
+)]
 
 mod support;
 
@@ -15,8 +21,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use madang_datapath::{
-    ClassId, Direction, DropReason, Endpoint, Forward, ForwardKey, GATEWAY_MAC, Nat, NatId, PolicyId, Port, PortId,
-    PortPrefix, Route, RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
+    ClassId, Direction, DropReason, Endpoint, Forward, ForwardKey, GATEWAY_MAC, Nat, NatId, PolicyId, Port,
+    PortId, PortPrefix, Route, RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
 };
 use madang_kernel::datapath::{Datapath, Hook, Options};
 
@@ -114,8 +120,11 @@ impl Net {
     fn tables(&self) -> Tables {
         let mut tables = Tables::default();
         let mut own = VpcTables::default();
-        for (id, address, mac) in [(self.port_a, A, "02:00:00:00:00:0a"), (self.port_b, B, "02:00:00:00:00:0b")] {
-            let (address, mac): (Ipv4Addr, madang_addr::Mac) = (address.parse().unwrap(), mac.parse().unwrap());
+        for (id, address, mac) in
+            [(self.port_a, A, "02:00:00:00:00:0a"), (self.port_b, B, "02:00:00:00:00:0b")]
+        {
+            let (address, mac): (Ipv4Addr, madang_addr::Mac) =
+                (address.parse().unwrap(), mac.parse().unwrap());
             let subnet = madang_addr::Prefix::containing(address.into(), 24).unwrap();
             let gateway = subnet.nth(1).unwrap();
             let port = PortId(id);
@@ -128,7 +137,13 @@ impl Net {
         own.routes.insert((RouteTableId(1), "0.0.0.0/0".parse().unwrap()), Route::Nat(NatId(1)));
         for direction in [Direction::Ingress, Direction::Egress] {
             for class in [0, 1].map(ClassId) {
-                own.rules.insert(Rule { policy: PolicyId(1), direction, class, protocol: None, ports: PortPrefix::ALL });
+                own.rules.insert(Rule {
+                    policy: PolicyId(1),
+                    direction,
+                    class,
+                    protocol: None,
+                    ports: PortPrefix::ALL,
+                });
             }
         }
         tables.vpcs.insert(VPC, own);
@@ -175,7 +190,8 @@ fn transfer(from: &Space, to: &Space, address: &str, listen: &str, bytes: usize)
     });
     let address: SocketAddr = address.parse().unwrap();
     let back = from.does(move || {
-        let mut stream = TcpStream::connect_timeout(&address, LIMIT).unwrap_or_else(|e| panic!("{address}: {e}"));
+        let mut stream =
+            TcpStream::connect_timeout(&address, LIMIT).unwrap_or_else(|e| panic!("{address}: {e}"));
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.write_all(&content(bytes)).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -237,7 +253,8 @@ fn sockets_meet(hook: Hook) {
 
     // Segments went through whole, and were cut, if at all, behind the datapath.
     let flows = datapath.flows().unwrap();
-    let bulk: Vec<_> = flows.iter().map(|entry| entry.flow).filter(|flow| flow.bytes > BYTES as u64).collect();
+    let bulk: Vec<_> =
+        flows.iter().map(|entry| entry.flow).filter(|flow| flow.bytes > BYTES as u64).collect();
     assert_eq!(bulk.len(), 8, "both ways of four transfers: {flows:#?}");
     for flow in bulk {
         assert!(flow.bytes / flow.packets > 3000, "segmentation offload is in use: {flow:?}");
@@ -267,7 +284,8 @@ fn refused_at_once(net: &Net, datapath: &mut Datapath) {
     server.set_read_timeout(Some(Duration::from_millis(600))).unwrap();
     client.write_all(b"2").unwrap();
     assert!(server.read_exact(&mut byte).is_err(), "nothing comes through any more");
-    let cut = |reason| datapath.drops().unwrap().iter().any(|c| c.ifindex == net.port_a && c.reason == reason);
+    let cut =
+        |reason| datapath.drops().unwrap().iter().any(|c| c.ifindex == net.port_a && c.reason == reason);
     assert!(cut(DropReason::IngressDenied), "{:?}", datapath.drops());
 }
 
@@ -321,7 +339,13 @@ fn reopened_under_traffic(hook: Hook) {
     let mut flows = 0;
     for round in 0..6 {
         drop(datapath);
-        transfer(&net.a, &net.b, &format!("{B}:{}", 5000 + round), &format!("0.0.0.0:{}", 5000 + round), 1 << 20);
+        transfer(
+            &net.a,
+            &net.b,
+            &format!("{B}:{}", 5000 + round),
+            &format!("0.0.0.0:{}", 5000 + round),
+            1 << 20,
+        );
         datapath = Datapath::open(&private.layout, &options(hook)).unwrap();
         assert_eq!(datapath.attached().unwrap(), attached);
         assert_eq!(datapath.observe().unwrap(), tables, "the tables are still there");
@@ -337,10 +361,10 @@ fn reopened_under_traffic(hook: Hook) {
             ports: PortPrefix::ALL,
         };
         tables.vpcs.get_mut(&VPC).unwrap().rules.insert(other);
-        tables.outside.nats.insert(
-            NatId(10 + round),
-            Nat { address: POOL.parse().unwrap(), first_port: 1, last_port: 2 },
-        );
+        tables
+            .outside
+            .nats
+            .insert(NatId(10 + round), Nat { address: POOL.parse().unwrap(), first_port: 1, last_port: 2 });
         assert_eq!(datapath.apply(&tables).unwrap().vpcs_flipped, 2);
     }
     stop.store(true, Ordering::Relaxed);

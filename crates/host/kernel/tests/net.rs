@@ -47,6 +47,9 @@ impl World {
     fn namespace(&self, name: &str) -> PathBuf {
         let path = self.layout.netns(name);
         netns::create(&path).unwrap();
+        // Were it the host's own, what the tests do next would be done to the host.
+        assert_ne!(inode(&path), inode(Path::new("/proc/thread-self/ns/net")), "a new namespace");
+        assert_ne!(inode(&path), inode(Path::new("/proc/self/ns/net")), "a new namespace");
         path
     }
 

@@ -76,7 +76,7 @@ impl Network {
                 ForwardProtocol::Tcp => TCP,
                 ForwardProtocol::Udp => UDP,
             };
-            // An instance that is being deleted is in no model, and its forwards end before it does.
+            // One that is being deleted, or is wrong, is in no model: its forwards end before it does.
             if let Some(instance) = instances.get(&forward.instance) {
                 let key = ForwardKey { address, protocol, port: forward.port };
                 let port = forward.target_port.unwrap_or(forward.port);

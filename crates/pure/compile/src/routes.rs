@@ -15,8 +15,9 @@ enum Table {
     Declared(String),
     /// Of subnets that name none: the VPC alone.
     Private,
-    /// Of public ones that name none: the VPC, and the internet gateway.
-    Public,
+    /// Of a public one that names none: the VPC, and the internet gateway. Each has its own, so that its default route
+    /// has one origin, however many public subnets there are.
+    Public(String),
 }
 
 pub(crate) struct Routing {
@@ -36,7 +37,7 @@ pub(crate) fn routing(
     for (subnet, object) in model.subnets().iter().filter(|(_, subnet)| subnet.spec.vpc == name) {
         let table = match &object.spec.route_table {
             Some(table) => Table::Declared(table.clone()),
-            None if object.spec.public => Table::Public,
+            None if object.spec.public => Table::Public(subnet.clone()),
             None => Table::Private,
         };
         users.entry(table).or_default().push(subnet);
@@ -45,7 +46,7 @@ pub(crate) fn routing(
     for (id, (table, subnets)) in (1..).map(RouteTableId).zip(&users) {
         routing.of_subnet.extend(subnets.iter().map(|subnet| ((*subnet).to_owned(), id)));
         // The first for a prefix stands: nothing takes the place of the routes to the VPC itself.
-        let routes = local(model, name).into_iter().chain(more(model, table, subnets, nats));
+        let routes = local(model, name).into_iter().chain(more(model, table, nats));
         for (prefix, route, because) in routes {
             if let btree_map::Entry::Vacant(free) = routing.routes.entry((id, prefix)) {
                 free.insert(route);
@@ -64,17 +65,11 @@ fn local(model: &Model, vpc: &str) -> Vec<(Prefix, Route, Because)> {
     cidrs.iter().enumerate().map(|(n, cidr)| (*cidr, Route::Local, at(n))).collect()
 }
 
-fn more(
-    model: &Model,
-    table: &Table,
-    subnets: &[&str],
-    nats: &BTreeMap<String, NatId>,
-) -> Vec<(Prefix, Route, Because)> {
+fn more(model: &Model, table: &Table, nats: &BTreeMap<String, NatId>) -> Vec<(Prefix, Route, Because)> {
     match table {
         Table::Private => Vec::new(),
-        Table::Public => {
-            let because = subnets.iter().map(|subnet| Origin::new(Kind::Subnet, subnet, "spec.public"));
-            vec![(Prefix::ANY_V4, Route::Internet, because.collect())]
+        Table::Public(subnet) => {
+            vec![(Prefix::ANY_V4, Route::Internet, vec![Origin::new(Kind::Subnet, subnet, "spec.public")])]
         }
         Table::Declared(name) => {
             let routes =

@@ -11,8 +11,9 @@ use crate::{
 macro_rules! model {
     ($($(#[$doc:meta])* $field:ident: $spec:ty, $status:ty;)*) => {
         /// Resources by name, each of which is right by itself and beside the others: references lead somewhere, ranges
-        /// fit, and what is allocated (numbers, addresses) is there. What leads nowhere has been taken out of its rules and
-        /// forwards, and out of its routes by a blackhole. Made by [`check`](crate::check) alone.
+        /// fit, and what is allocated (numbers, addresses) is there. A route that leads nowhere has become a blackhole.
+        /// A rule's group, or a forward's instance, may not be here: it stands in its place, so that paths count as
+        /// written, and it is nobody. Made by [`check`](crate::check) alone.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Model { $(pub(crate) $field: BTreeMap<String, Object<$spec, $status>>,)* }
 

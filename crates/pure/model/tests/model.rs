@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use madang_model::{
-    Document, Kind, Model, Resource, RouteTarget, SourceFile, allocate, check, from_json, locate, origin,
-    parse,
+    Document, IngressRule, Kind, Model, Resource, RouteTarget, RuleProtocol, SourceFile, allocate, check,
+    from_json, locate, origin, parse,
 };
 
 const EVERYTHING: &str = "
@@ -82,7 +82,6 @@ fn a_vpc_that_is_gone_takes_all_of_its_own_with_it() {
     let (model, diagnostics) = without(Kind::Vpc, "shop");
     assert!(model.subnets().is_empty() && model.instances().is_empty() && model.security_groups().is_empty());
     assert!(model.route_tables().is_empty() && model.nat_gateways().is_empty());
-    assert!(model.public_addresses()["web"].spec.forwards.is_empty());
     let expected = [
         "SecurityGroup/web",
         "SecurityGroup/db",
@@ -99,13 +98,12 @@ fn a_vpc_that_is_gone_takes_all_of_its_own_with_it() {
 }
 
 #[test]
-fn a_group_that_is_gone_is_left_out_of_rules_and_its_members_are_out() {
+fn a_group_that_is_gone_has_no_members_and_keeps_its_place() {
     let (model, diagnostics) = without(Kind::SecurityGroup, "db");
     let ingress = &model.security_groups()["web"].spec.ingress;
-    assert_eq!(ingress.len(), 1, "a rule for nobody is no rule");
-    assert_eq!(ingress[0].from.len(), 1);
+    assert_eq!((ingress[0].from.len(), ingress[1].from.len()), (2, 1), "paths count as written");
     assert!(!model.instances().contains_key("db-1"));
-    assert_eq!(model.public_addresses()["web"].spec.forwards.len(), 1);
+    assert_eq!(model.public_addresses()["web"].spec.forwards.len(), 2);
     assert_eq!(
         diagnostics,
         [
@@ -142,7 +140,7 @@ fn an_instance_that_is_being_deleted_is_out_and_keeps_its_address() {
     all.push(new.remove(0).resource);
     let (model, diagnostics) = check(&all);
     assert!(!model.instances().contains_key("web-1"));
-    assert_eq!(model.public_addresses()["web"].spec.forwards.len(), 1);
+    assert_eq!(model.public_addresses()["web"].spec.forwards.len(), 2, "paths count as written");
     assert_eq!(diagnostics.len(), 1);
     assert_eq!(diagnostics[0].message, "10.0.1.4 is already the address of instance web-1");
 }
@@ -161,6 +159,24 @@ fn a_default_group_that_is_declared_is_that_of_its_vpc_alone() {
     assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
     assert!(!model.security_groups().contains_key("default"));
     assert!(model.instances().contains_key("db-1"), "it is in the implicit group of its own VPC");
+}
+
+#[test]
+fn a_default_group_that_is_declared_and_wrong_is_not_replaced() {
+    let text = "
+Vpc shop { cidrs: [10.0.0.0/16] }
+Subnet a { vpc: shop, cidr: 10.0.1.0/24 }
+SecurityGroup default { vpc: shop, egress: [] }
+Instance i { subnet: a, process: { command: [a] } }";
+    let mut all = resources(text);
+    assert!(check(&all).0.instances().contains_key("i"));
+    if let Resource::SecurityGroup(group) = &mut all[2] {
+        group.spec.ingress =
+            vec![IngressRule { protocol: RuleProtocol::All, ports: Vec::new(), from: Vec::new() }];
+    }
+    let (model, diagnostics) = check(&all);
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    assert!(model.instances().is_empty(), "the implicit group would let it out to anywhere");
 }
 
 #[test]

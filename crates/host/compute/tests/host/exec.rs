@@ -78,7 +78,8 @@ pub(crate) async fn a_terminal() {
     type_and_expect("echo hi > /dev/tty\n", "hi\r\n").await;
     session.control.resize(120, 50).unwrap();
     type_and_expect("stty size\n", "50 120").await;
-    type_and_expect("sh -c 'echo re\"\"ady; sleep 3600'\n", "ready\r\n").await;
+    type_and_expect("cat\n", "cat\r\n").await;
+    type_and_expect("said twice\n", "said twice\r\nsaid twice\r\n").await;
     type_and_expect("\x03", "^C").await;
     type_and_expect("echo $?\n", "130").await;
     session.stdin.write_all(b"exit 5\n").await.unwrap();

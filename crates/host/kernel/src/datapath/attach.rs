@@ -119,8 +119,9 @@ impl Datapath {
         let program = self.program(kind.program());
         // Before all other programs: what is an instance's is nobody else's to judge.
         let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let id =
-            program.attach_with_options(name, TcAttachType::Ingress, order).map_err(|e| attach_error(ifindex, e))?;
+        let id = program
+            .attach_with_options(name, TcAttachType::Ingress, order)
+            .map_err(|e| attach_error(ifindex, e))?;
         let link = program.take_link(id).map_err(|e| attach_error(ifindex, e))?;
         FdLink::try_from(link)
             .map_err(|e| attach_error(ifindex, e))?
@@ -139,9 +140,11 @@ impl Datapath {
         // The pin is what says that the filter is ours, so it comes first.
         self.pin_program(kind, &pin)?;
         let program = self.program(kind.program());
-        let options = TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, classid: None });
-        let id =
-            program.attach_with_options(name, TcAttachType::Ingress, options).map_err(|e| attach_error(ifindex, e))?;
+        let options =
+            TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, classid: None });
+        let id = program
+            .attach_with_options(name, TcAttachType::Ingress, options)
+            .map_err(|e| attach_error(ifindex, e))?;
         let link = program.take_link(id).map_err(|e| attach_error(ifindex, e))?;
         // A filter is removed by detaching it, and stays when it is forgotten.
         std::mem::forget(link);
@@ -278,7 +281,9 @@ fn exists(path: &Path) -> Result<bool, Error> {
 fn remove_pin(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        outcome => outcome.map_err(|source| Error::Pin { action: "remove the pin", path: path.to_owned(), source }),
+        outcome => {
+            outcome.map_err(|source| Error::Pin { action: "remove the pin", path: path.to_owned(), source })
+        }
     }
 }
 

@@ -39,7 +39,8 @@ impl Datapath {
     pub fn flows(&self) -> Result<Vec<FlowEntry>, Error> {
         let now = monotonic_ns();
         let entries = self.maps.flows.entries()?;
-        let mut flows = entries.iter().map(|(key, flow)| entry(key, flow, now)).collect::<Result<Vec<_>, _>>()?;
+        let mut flows =
+            entries.iter().map(|(key, flow)| entry(key, flow, now)).collect::<Result<Vec<_>, _>>()?;
         flows.sort_by_key(|entry| entry.key);
         Ok(flows)
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use madang_datapath::abi::FLOW_ENTRIES;
 use rustix::fs::statfs;
 use rustix::mount::{MountFlags, mount};
 
@@ -35,7 +36,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { flow_capacity: 1 << 20, hook: Hook::Newest }
+        let flow_capacity = u32::try_from(FLOW_ENTRIES).expect("a million fits");
+        Self { flow_capacity, hook: Hook::Newest }
     }
 }
 
@@ -102,7 +104,8 @@ fn versions(base: &Path) -> Result<Vec<PathBuf>, Error> {
         }
         Err(error) => return Err(failed(error)),
     };
-    let versions = entries.into_iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(VERSION));
+    let versions =
+        entries.into_iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(VERSION));
     Ok(versions.map(|entry| entry.path()).collect())
 }
 
@@ -113,7 +116,8 @@ fn release() -> String {
 /// Whether the kernel is of this version or newer.
 pub(super) fn kernel_is_at_least(version: (u32, u32)) -> bool {
     let release = release();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= version
 }
 
@@ -130,7 +134,10 @@ fn mount_bpffs(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     if fs::read_dir(path).map_err(failed)?.next().is_some() {
-        return Err(failed(io::Error::new(io::ErrorKind::DirectoryNotEmpty, "the directory has something else in it")));
+        return Err(failed(io::Error::new(
+            io::ErrorKind::DirectoryNotEmpty,
+            "the directory has something else in it",
+        )));
     }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RELATIME;
     mount("bpf", path, "bpf", flags, None).map_err(|error| failed(error.into()))

@@ -10,8 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Error;
 use super::abi::{
-    AddressKey, ClassKey, DropKey, EndpointRecord, FlowKeyRecord, FlowRecord, ForwardKeyRecord, ForwardRecord,
-    NatRecord, NumberKey, PortRecord, RouteKey, RouteRecord, RuleKey, UplinkRecord, VpcRecord,
+    AddressKey, ClassKey, DropKey, EndpointRecord, FlowKeyRecord, FlowRecord, ForwardKeyRecord,
+    ForwardRecord, NatRecord, NumberKey, PortRecord, RouteKey, RouteRecord, RuleKey, UplinkRecord, VpcRecord,
 };
 use super::sys::{self, Cursor, Record};
 
@@ -43,7 +43,8 @@ impl<K: Record, V: Record> Map<K, V> {
     fn open(directory: &Path, name: &'static str) -> Result<Self, Error> {
         let path = directory.join(name);
         let fd = sys::open_pinned(&path).map_err(|source| Error::OpenPin { path: path.clone(), source })?;
-        let info: MapInfo = sys::info(fd.as_fd()).map_err(|source| Error::Map { name, action: "inspect", source })?;
+        let info: MapInfo =
+            sys::info(fd.as_fd()).map_err(|source| Error::Map { name, action: "inspect", source })?;
         if (info.key_size as usize, info.value_size as usize) != (size_of::<K>(), size_of::<V>()) {
             return Err(Error::Layout { path });
         }
@@ -125,7 +126,9 @@ impl<K: Record, V: Record> Map<K, V> {
             rest = match outcome {
                 Ok(()) => rest.get(batch.len()..).unwrap_or_default(),
                 // The one after those that were deleted is not there: somebody else was faster.
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => rest.get(count + 1..).unwrap_or_default(),
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                    rest.get(count + 1..).unwrap_or_default()
+                }
                 Err(error) => return Err(self.failed("delete from")(error)),
             };
         }

@@ -31,12 +31,12 @@ use madang_datapath::{Generations, Tables};
 pub use self::attach::{Attached, Hook};
 pub use self::error::Error;
 pub use self::flows::{DropCount, FlowEntry};
+use self::load::Pins;
 pub use self::load::{OBJECT, Options};
+use self::maps::Maps;
 pub use self::sys::{Context, Run, test_run};
 pub use self::tables::Report;
 use crate::Layout;
-use self::load::Pins;
-use self::maps::Maps;
 
 /// The datapath of one Madang. Dropping it changes nothing in the kernel.
 #[derive(Debug)]

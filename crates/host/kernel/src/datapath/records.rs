@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use madang_addr::{Mac, Prefix};
 use madang_datapath::{
-    ClassId, Direction, Endpoint, Forward, ForwardKey, Nat, NatId, Outside, PolicyId, Port, PortId, PortPrefix, Route,
-    RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
+    ClassId, Direction, Endpoint, Forward, ForwardKey, Nat, NatId, Outside, PolicyId, Port, PortId,
+    PortPrefix, Route, RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
 };
 
 use super::Error;
 use super::abi::{
-    AddressKey, CLASS_KEY_BITS, ClassKey, EGRESS, EndpointRecord, ForwardKeyRecord, ForwardRecord, INGRESS, NatRecord,
-    NumberKey, PortRecord, ROUTE_BLACKHOLE, ROUTE_INTERNET, ROUTE_KEY_BITS, ROUTE_LOCAL, ROUTE_NAT, RULE_KEY_BITS,
-    RouteKey, RouteRecord, RuleKey, UplinkRecord,
+    AddressKey, CLASS_KEY_BITS, ClassKey, EGRESS, EndpointRecord, ForwardKeyRecord, ForwardRecord, INGRESS,
+    NatRecord, NumberKey, PortRecord, ROUTE_BLACKHOLE, ROUTE_INTERNET, ROUTE_KEY_BITS, ROUTE_LOCAL,
+    ROUTE_NAT, RULE_KEY_BITS, RouteKey, RouteRecord, RuleKey, UplinkRecord,
 };
 use super::maps::{Map, Maps};
 use super::sys::Record;
@@ -182,7 +182,8 @@ impl Records {
         let generation = 0;
         self.endpoints.extend(own.endpoints.iter().map(|(address, endpoint)| {
             let Endpoint { port, mac, policy, routes } = endpoint;
-            let record = EndpointRecord { port: port.0, policy: policy.0, routes: routes.0, mac: mac.0, pad: [0; 2] };
+            let record =
+                EndpointRecord { port: port.0, policy: policy.0, routes: routes.0, mac: mac.0, pad: [0; 2] };
             (AddressKey { vpc, generation, address: (*address).into() }, record)
         }));
         self.classes.extend(own.classes.iter().map(|(prefix, class)| {
@@ -213,9 +214,11 @@ impl Records {
     fn add_outside(&mut self, outside: &Outside) {
         let (vpc, generation) = (OUTSIDE, 0);
         let number = |number| NumberKey { vpc, generation, number };
-        self.addresses.extend(outside.addresses.iter().map(|(address, uplink)| {
-            (AddressKey { vpc, generation, address: (*address).into() }, uplink.0)
-        }));
+        self.addresses.extend(
+            outside.addresses.iter().map(|(address, uplink)| {
+                (AddressKey { vpc, generation, address: (*address).into() }, uplink.0)
+            }),
+        );
         self.nats.extend(outside.nats.iter().map(|(id, nat)| {
             let Nat { address, first_port, last_port } = *nat;
             (number(id.0), NatRecord { address: address.into(), first_port, last_port })
@@ -226,8 +229,14 @@ impl Records {
         }));
         self.forwards.extend(outside.forwards.iter().map(|(key, forward)| {
             let ForwardKey { address, protocol, port } = *key;
-            let key =
-                ForwardKeyRecord { vpc, generation, address: address.into(), port: port.into(), protocol, pad: 0 };
+            let key = ForwardKeyRecord {
+                vpc,
+                generation,
+                address: address.into(),
+                port: port.into(),
+                protocol,
+                pad: 0,
+            };
             let Forward { vpc, address, port } = *forward;
             (key, ForwardRecord { address: address.into(), vpc: vpc.0, port: port.into(), pad: [0; 2] })
         }));

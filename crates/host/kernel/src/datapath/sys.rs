@@ -108,8 +108,12 @@ fn address_mut<T: ?Sized>(value: &mut T) -> u64 {
 /// The value of a key, if there is one.
 pub(super) fn lookup<K: Record, V: Record>(map: BorrowedFd<'_>, key: &K) -> io::Result<Option<V>> {
     let mut value = V::new_zeroed();
-    let mut argument =
-        Element { map: number(map), key: address(key), value: address_mut(&mut value), ..Element::new_zeroed() };
+    let mut argument = Element {
+        map: number(map),
+        key: address(key),
+        value: address_mut(&mut value),
+        ..Element::new_zeroed()
+    };
     // SAFETY: the caller opened the map as one of K to V, so the kernel reads and writes just these two values.
     match unsafe { bpf(MAP_LOOKUP_ELEM, &mut argument) } {
         Ok(_) => Ok(Some(value)),
@@ -180,7 +184,11 @@ pub(super) fn lookup_batch<K: Record, V: Record>(
 }
 
 /// Writes many entries. An error says nothing of how many were written before it.
-pub(super) fn update_batch<K: Record, V: Record>(map: BorrowedFd<'_>, keys: &[K], values: &[V]) -> io::Result<()> {
+pub(super) fn update_batch<K: Record, V: Record>(
+    map: BorrowedFd<'_>,
+    keys: &[K],
+    values: &[V],
+) -> io::Result<()> {
     assert_eq!(keys.len(), values.len());
     let mut argument = Batch {
         keys: address(keys),
@@ -300,7 +308,11 @@ pub fn test_run(
     };
     // SAFETY: each pointer is to a live buffer of the length beside it.
     unsafe { bpf(PROG_TEST_RUN, &mut argument) }?;
-    Ok(Run { result: argument.result, length: argument.data_out_length as usize, duration: argument.duration })
+    Ok(Run {
+        result: argument.result,
+        length: argument.data_out_length as usize,
+        duration: argument.duration,
+    })
 }
 
 /// Returns when every program that was running has ended, so that none still holds what it looked up.

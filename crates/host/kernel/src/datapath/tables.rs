@@ -49,7 +49,8 @@ pub(super) fn observe_generations(maps: &Maps) -> Result<Generations, Error> {
 /// What packets are looked up in now.
 pub(super) fn observe(maps: &Maps) -> Result<Tables, Error> {
     let (generations, _) = generations(maps)?;
-    let (live, _) = Records::read(maps)?.partition(|vpc, generation| generations.get(&vpc) == Some(&generation));
+    let (live, _) =
+        Records::read(maps)?.partition(|vpc, generation| generations.get(&vpc) == Some(&generation));
     let own = live.by_vpc();
     let mut tables = Tables::default();
     for vpc in generations.into_keys().filter(|vpc| *vpc != OUTSIDE) {
@@ -90,7 +91,8 @@ pub(super) fn settle(maps: &Maps) -> Result<usize, Error> {
         }
     }
     let (generations, _) = generations(maps)?;
-    let (_, left) = Records::read(maps)?.partition(|vpc, generation| generations.get(&vpc) == Some(&generation));
+    let (_, left) =
+        Records::read(maps)?.partition(|vpc, generation| generations.get(&vpc) == Some(&generation));
     if left.is_empty() {
         return Ok(0);
     }
@@ -128,11 +130,13 @@ impl Change {
 
         let both: BTreeSet<u32> = wanted.keys().chain(present.keys()).copied().collect();
         let differ = both.into_iter().filter(|vpc| wanted.get(vpc) != present.get(vpc));
-        let vpcs: BTreeMap<u32, Option<Records>> = differ.map(|vpc| (vpc, wanted.get(&vpc).cloned())).collect();
+        let vpcs: BTreeMap<u32, Option<Records>> =
+            differ.map(|vpc| (vpc, wanted.get(&vpc).cloned())).collect();
         let (old, _) = observed.partition(|vpc, _| vpcs.contains_key(&vpc));
 
         let present = maps.ports.entries()?;
-        let wanted: BTreeMap<u32, PortRecord> = tables.ports.iter().map(|(id, port)| (id.0, port.into())).collect();
+        let wanted: BTreeMap<u32, PortRecord> =
+            tables.ports.iter().map(|(id, port)| (id.0, port.into())).collect();
         let gone_ports = present.keys().filter(|id| !wanted.contains_key(id)).copied().collect();
         let ports = wanted.into_iter().filter(|(id, port)| present.get(id) != Some(port)).collect();
         Ok(Self { epoch, generations, vpcs, old, ports, gone_ports })
@@ -162,7 +166,8 @@ impl Change {
 
         sys::wait_for_programs();
         report.deleted += self.old.delete(maps)?;
-        let gone: Vec<u32> = self.vpcs.iter().filter(|(_, wanted)| wanted.is_none()).map(|(vpc, _)| *vpc).collect();
+        let gone: Vec<u32> =
+            self.vpcs.iter().filter(|(_, wanted)| wanted.is_none()).map(|(vpc, _)| *vpc).collect();
         report.deleted += maps.vpcs.delete_all(&gone)?;
         forget_flows(maps, &gone)
     }

@@ -13,8 +13,15 @@ const OURS: &str = "madang";
 
 pub(super) fn finding() -> Finding {
     let name = "hostFirewall";
+    let Some(nftables) = nftables() else {
+        return Finding::warning(
+            name,
+            "the host's own rules could not be listed",
+            "run as root, with nft installed",
+        );
+    };
     let mut tables: Vec<String> =
-        nftables().into_iter().map(|(table, rules)| format!("{table} ({rules} rules)")).collect();
+        nftables.into_iter().map(|(table, rules)| format!("{table} ({rules} rules)")).collect();
     for family in ["ip", "ip6"] {
         let names = fs::read_to_string(format!("/proc/net/{family}_tables_names")).unwrap_or_default();
         tables.extend(names.lines().map(|table| format!("{family}tables {table}")));
@@ -30,13 +37,10 @@ pub(super) fn finding() -> Finding {
     )
 }
 
-/// The tables of others that have rules, and how many.
-fn nftables() -> BTreeMap<String, usize> {
-    let listing = guard::nft(&["-j", "list", "ruleset"], "").ok().filter(|output| output.status.success());
-    listing
-        .and_then(|output| serde_json::from_slice(&output.stdout).ok())
-        .map(|json| count(&json))
-        .unwrap_or_default()
+/// The tables of others that have rules, and how many; none if they cannot be listed.
+fn nftables() -> Option<BTreeMap<String, usize>> {
+    let output = guard::nft(&["-j", "list", "ruleset"], "").ok().filter(|output| output.status.success())?;
+    serde_json::from_slice(&output.stdout).ok().map(|ruleset| count(&ruleset))
 }
 
 fn count(ruleset: &Value) -> BTreeMap<String, usize> {

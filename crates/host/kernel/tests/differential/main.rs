@@ -2,6 +2,12 @@
 //! writer: equal bytes, verdict, target and reason for every packet, and equal flows now and then.
 //!
 //! MADANG_PACKETS says how many (200,000 if not told), MADANG_SEED which worlds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test: it fails where it stands, and says what it saw"
+)]
 
 mod packets;
 #[path = "../support/mod.rs"]
@@ -217,7 +223,8 @@ impl Test {
     fn compare_flows(&self) {
         let kernel: BTreeMap<_, _> =
             self.kernel.datapath.flows().unwrap().into_iter().map(|entry| (entry.key, entry.flow)).collect();
-        let reference: BTreeMap<_, _> = self.reference.flows.iter().map(|(key, flow)| (*key, *flow)).collect();
+        let reference: BTreeMap<_, _> =
+            self.reference.flows.iter().map(|(key, flow)| (*key, *flow)).collect();
         for key in kernel.keys().chain(reference.keys()) {
             let (kernel, reference) = (kernel.get(key), reference.get(key));
             assert_eq!(kernel, reference, "the flow {key:?} differs (MADANG_SEED={})", self.seed);
@@ -226,7 +233,8 @@ impl Test {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 #[test]
@@ -290,7 +298,8 @@ fn report(test: &Test, packets: u64, started: Instant) {
         test.seed, test.changes, test.refused
     );
     for ((verdict, reason), count) in &test.fates {
-        let reason = madang_datapath::DropReason::from_code(*reason).map_or("", madang_datapath::DropReason::name);
+        let reason =
+            madang_datapath::DropReason::from_code(*reason).map_or("", madang_datapath::DropReason::name);
         println!("  verdict {verdict} {reason:<20} {count:>8}");
     }
 }

@@ -38,8 +38,8 @@ impl Packets<'_> {
             0..=44 => self.answer(random),
             45..=56 => self.again(random),
             57..=59 => self.claim(random),
-            60..=79 => self.from_port(random),
-            80..=91 => self.from_uplink(random),
+            60..=79 => self.sent_by_instance(random),
+            80..=91 => self.sent_by_outside(random),
             92..=95 => self.arp(random),
             _ => self.garbage(random),
         };
@@ -49,13 +49,14 @@ impl Packets<'_> {
         arrival
     }
 
-    fn from_port(&self, random: &mut Random) -> Arrival {
+    fn sent_by_instance(&self, random: &mut Random) -> Arrival {
         let ports: Vec<_> = self.tables.ports.iter().collect();
         if ports.is_empty() {
             return self.garbage(random);
         }
         let (id, port) = *random.pick(&ports);
-        let neighbours = self.tables.vpcs.get(&port.vpc).map(|own| own.endpoints.keys().copied().collect::<Vec<_>>());
+        let neighbours =
+            self.tables.vpcs.get(&port.vpc).map(|own| own.endpoints.keys().copied().collect::<Vec<_>>());
         let destination = match random.below(20) {
             0 => port.gateway,
             1 => *random.pick(&[ip(255, 255, 255, 255), ip(224, 0, 0, 1), ip(127, 0, 0, 1), ip(0, 1, 2, 3)]),
@@ -72,7 +73,7 @@ impl Packets<'_> {
         Arrival { ifindex: id.0, uplink: false, frame }
     }
 
-    fn from_uplink(&self, random: &mut Random) -> Arrival {
+    fn sent_by_outside(&self, random: &mut Random) -> Arrival {
         let uplinks: Vec<_> = self.tables.outside.uplinks.iter().collect();
         let (id, uplink) = *random.pick(&uplinks);
         let source = match random.below(20) {
@@ -95,9 +96,9 @@ impl Packets<'_> {
 
     /// Something back to where a packet that came out seems to come from.
     fn answer(&self, random: &mut Random) -> Arrival {
-        let Some(out) = self.recent(random, self.out) else { return self.from_port(random) };
+        let Some(out) = self.recent(random, self.out) else { return self.sent_by_instance(random) };
         let mut frame = out.frame.clone();
-        let Some(tuple) = ends(&frame) else { return self.from_port(random) };
+        let Some(tuple) = ends(&frame) else { return self.sent_by_instance(random) };
         swap(&mut frame, 26, 30, 4);
         let protocol = frame[23];
         match protocol {
@@ -115,7 +116,9 @@ impl Packets<'_> {
 
     /// A packet of a flow that had one already.
     fn again(&self, random: &mut Random) -> Arrival {
-        let Some(mut arrival) = self.recent(random, self.sent).cloned() else { return self.from_port(random) };
+        let Some(mut arrival) = self.recent(random, self.sent).cloned() else {
+            return self.sent_by_instance(random);
+        };
         if ends(&arrival.frame).is_some() {
             if arrival.frame[23] == 6 {
                 arrival.frame[47] = flags(random);
@@ -135,10 +138,11 @@ impl Packets<'_> {
         let found = self.out.iter().rev().find_map(|out| {
             let (source, _) = ends(&out.frame)?;
             let vpc = self.tables.ports.get(&PortId(out.target))?.vpc;
-            let (id, port) = self.tables.ports.iter().find(|(_, port)| (port.vpc, port.address) == (vpc, source))?;
+            let (id, port) =
+                self.tables.ports.iter().find(|(_, port)| (port.vpc, port.address) == (vpc, source))?;
             (source == ip(10, 0, 1, 77)).then_some((out, id, port))
         });
-        let Some((out, id, port)) = found else { return self.from_port(random) };
+        let Some((out, id, port)) = found else { return self.sent_by_instance(random) };
         let mut frame = out.frame.clone();
         frame[..6].copy_from_slice(&GATEWAY_MAC.0);
         frame[6..12].copy_from_slice(&port.mac.0);
@@ -155,7 +159,12 @@ impl Packets<'_> {
         let (source, destination, uplink) = match self.tables.ports.get(&PortId(target)) {
             Some(port) => (port.mac, GATEWAY_MAC, false),
             None => {
-                let mac = self.tables.outside.uplinks.get(&UplinkId(target)).map_or(Mac([0; 6]), |uplink| uplink.mac);
+                let mac = self
+                    .tables
+                    .outside
+                    .uplinks
+                    .get(&UplinkId(target))
+                    .map_or(Mac([0; 6]), |uplink| uplink.mac);
                 (Mac([2, 9, 9, 9, 9, 9]), mac, true)
             }
         };
@@ -186,7 +195,8 @@ impl Packets<'_> {
             return Arrival { ifindex: id.0, uplink: true, frame: pad(random, frame) };
         }
         let (id, port) = *random.pick(&ports);
-        let known = self.tables.vpcs.get(&port.vpc).map(|own| own.endpoints.keys().copied().collect::<Vec<_>>());
+        let known =
+            self.tables.vpcs.get(&port.vpc).map(|own| own.endpoints.keys().copied().collect::<Vec<_>>());
         let target = match random.below(5) {
             0 | 1 => port.gateway,
             2 => *random.pick(&[port.address, ip(0, 0, 0, 0), ip(10, 0, 0, 200), port.subnet.last()]),
@@ -259,7 +269,9 @@ struct Transport {
 }
 
 fn flags(random: &mut Random) -> u8 {
-    *random.pick(&[0x02, 0x02, 0x12, 0x12, 0x10, 0x10, 0x10, 0x18, 0x11, 0x11, 0x04, 0x14, 0x00, 0x03, 0xc2, 0x29])
+    *random.pick(&[
+        0x02, 0x02, 0x12, 0x12, 0x10, 0x10, 0x10, 0x18, 0x11, 0x11, 0x04, 0x14, 0x00, 0x03, 0xc2, 0x29,
+    ])
 }
 
 fn ttl(random: &mut Random) -> u8 {

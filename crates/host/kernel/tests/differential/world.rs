@@ -33,7 +33,14 @@ fn mac(port: u32) -> Mac {
 
 /// Addresses outside, from which and to which things are sent.
 pub(crate) fn remotes() -> Vec<IpAddr> {
-    vec![ip(203, 0, 113, 7), ip(203, 0, 113, 8), ip(192, 0, 2, 1), ip(8, 8, 8, 8), ip(10, 0, 1, 77), ip(10, 0, 1, 77)]
+    vec![
+        ip(203, 0, 113, 7),
+        ip(203, 0, 113, 8),
+        ip(192, 0, 2, 1),
+        ip(8, 8, 8, 8),
+        ip(10, 0, 1, 77),
+        ip(10, 0, 1, 77),
+    ]
 }
 
 /// The pools' addresses.
@@ -97,7 +104,9 @@ fn make_vpc(
             add_endpoint(random, tables, &mut own, vpc, subnet, free);
         }
     }
-    for prefix in ["10.0.0.0/16", "10.0.1.0/24", "0.0.0.0/0", "203.0.113.0/24", "203.0.113.8/32", "10.0.2.16/28"] {
+    for prefix in
+        ["10.0.0.0/16", "10.0.1.0/24", "0.0.0.0/0", "203.0.113.0/24", "203.0.113.8/32", "10.0.2.16/28"]
+    {
         if !random.once_in(3) {
             own.classes.insert(self::prefix(prefix), class(random));
         }
@@ -165,7 +174,9 @@ fn route(random: &mut Random, local: bool) -> Route {
         2 => Route::Local,
         _ if local => Route::Local,
         // The last one is not there.
-        _ => Route::Nat(NatId(u32::try_from(if random.once_in(15) { 4 } else { random.between(1, 3) }).unwrap())),
+        _ => Route::Nat(NatId(
+            u32::try_from(if random.once_in(15) { 4 } else { random.between(1, 3) }).unwrap(),
+        )),
     }
 }
 
@@ -228,7 +239,8 @@ pub(crate) fn change(random: &mut Random, tables: &mut Tables) {
 
 fn change_one(random: &mut Random, tables: &mut Tables) {
     let vpcs: Vec<VpcId> = tables.vpcs.keys().copied().collect();
-    let Some(own) = (!vpcs.is_empty()).then(|| *random.pick(&vpcs)).and_then(|vpc| tables.vpcs.get_mut(&vpc)) else {
+    let Some(own) = (!vpcs.is_empty()).then(|| *random.pick(&vpcs)).and_then(|vpc| tables.vpcs.get_mut(&vpc))
+    else {
         return;
     };
     match random.below(12) {

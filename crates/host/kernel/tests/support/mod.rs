@@ -1,7 +1,6 @@
 //! What the datapath's tests share: privilege, a private layout, a private network namespace, seeded randomness.
 #![expect(unsafe_code, reason = "a test moves itself into another network namespace")]
 #![allow(dead_code, reason = "each test uses some of it")]
-#![expect(clippy::allow_attributes, reason = "what is unused differs from test to test")]
 
 use std::path::PathBuf;
 use std::process::Command;

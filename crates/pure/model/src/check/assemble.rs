@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::groups::DEFAULT_GROUP;
 use super::world::{Findings, World};
-use crate::{Model, Object, Peer, Resource, RouteTarget};
+use crate::{Model, Object, Resource, RouteTarget};
 
 pub(super) fn model(world: &World<'_>, findings: &Findings) -> Model {
     let right = right(world, findings);
@@ -72,25 +71,10 @@ fn insert(model: &mut Model, resource: &Resource) {
     }
 }
 
-/// Takes out the parts that lead to something that is not in the model, so that less is reached, never more.
+/// Makes what leads to something that is not in the model reach less, never more. Nothing is taken out of a list, so that
+/// every path counts as the resource was written: a group that is not of the VPC has no members there, since whoever names
+/// it is not in the model either, and a forward to an instance that is not in the model is one to nobody.
 fn close(model: &mut Model) {
-    let vpcs = model.security_groups.iter().map(|(name, group)| (name.clone(), group.spec.vpc.clone()));
-    let vpcs: BTreeMap<String, String> = vpcs.collect();
-    for group in model.security_groups.values_mut() {
-        let vpc = group.spec.vpc.clone();
-        let leads = |peer: &Peer| match peer {
-            Peer::Cidr(_) => true,
-            Peer::Group(name) => name == DEFAULT_GROUP || vpcs.get(name) == Some(&vpc),
-        };
-        for rule in &mut group.spec.ingress {
-            rule.from.retain(leads);
-        }
-        group.spec.ingress.retain(|rule| !rule.from.is_empty());
-        if let Some(egress) = &mut group.spec.egress {
-            egress.iter_mut().for_each(|rule| rule.to.retain(leads));
-            egress.retain(|rule| !rule.to.is_empty());
-        }
-    }
     for table in model.route_tables.values_mut() {
         for route in &mut table.spec.routes {
             let gateway = route.nat_gateway.as_ref().and_then(|name| model.nat_gateways.get(name));
@@ -105,8 +89,5 @@ fn close(model: &mut Model) {
         if table.is_none_or(|table| table.spec.vpc != subnet.spec.vpc) {
             subnet.spec.route_table = None;
         }
-    }
-    for public in model.public_addresses.values_mut() {
-        public.spec.forwards.retain(|forward| model.instances.contains_key(&forward.instance));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::groups::unfit;
+use super::groups::{DEFAULT_GROUP, unfit};
 use super::world::{Findings, Need, World};
 use crate::addresses::{reserved, usable};
 use crate::{Diagnostic, InstanceSpec, InstanceStatus, Kind, Object, SubnetSpec};
@@ -61,7 +61,10 @@ fn groups(
     instance: &InstanceSpec,
     subnet: &SubnetSpec,
 ) {
-    for (at, name) in instance.security_groups.iter().enumerate() {
+    // Who names none is in the VPC's `default` group: if that is declared and wrong, nothing else takes its place.
+    let none = [DEFAULT_GROUP.to_owned()];
+    let named = if instance.security_groups.is_empty() { &none[..] } else { &instance.security_groups };
+    for (at, name) in named.iter().enumerate() {
         let path = format!("spec.securityGroups[{at}]");
         match unfit(world, name, &subnet.vpc, "the instance's subnet") {
             Some(diagnostic) => findings.wrong(n, path, diagnostic),

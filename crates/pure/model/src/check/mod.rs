@@ -2,8 +2,8 @@
 //!
 //! A resource with something wrong is not in the [`Model`], and neither is one that needs it: it is left out without a word
 //! of its own. Where something less can be done that lets nobody through, that is done instead: a rule's peer or a forward
-//! that leads nowhere is left out, a route that leads nowhere becomes a blackhole, a subnet whose route table is gone
-//! reaches its VPC alone.
+//! that leads nowhere stands for nobody, a route that leads nowhere becomes a blackhole, a subnet whose route table is
+//! gone reaches its VPC alone.
 
 mod assemble;
 mod groups;

@@ -10,6 +10,29 @@ use crate::addresses::overlaps;
 use crate::{AddressPoolSpec, Diagnostic, Kind, PoolEntry};
 
 pub(super) fn pools(world: &World<'_>, findings: &mut Findings) {
+    apart(world, findings);
+    one_next_hop(world, findings);
+}
+
+/// An interface has one router, to which all that leaves by it goes: its pools must agree on it.
+fn one_next_hop(world: &World<'_>, findings: &mut Findings) {
+    let mut first: BTreeMap<&str, (usize, &AddressPoolSpec)> = BTreeMap::new();
+    for (n, pool) in world.pools() {
+        let spec = &pool.spec;
+        let (other, before) = *first.entry(&spec.interface).or_insert((n, spec));
+        if before.next_hop != spec.next_hop {
+            let (interface, next_hop) = (&spec.interface, before.next_hop);
+            let message = format!("the next hop of {interface} is {next_hop} for {}", world.called(other));
+            let cause = "all that leaves by an interface goes to one router";
+            let hint = format!("write {next_hop} in both, or give this pool an interface of its own");
+            let diagnostic = Diagnostic::new("otherNextHop", message).cause(cause).hint(hint);
+            findings.wrong(n, "spec.nextHop", diagnostic);
+        }
+    }
+}
+
+/// No address is in two pools.
+fn apart(world: &World<'_>, findings: &mut Findings) {
     let entries = world.pools().flat_map(|(n, pool)| {
         pool.spec.addresses.iter().enumerate().map(move |(at, entry)| (n, at, entry.0))
     });

@@ -33,7 +33,7 @@ pub(super) struct Findings {
 pub(super) enum Need {
     /// It cannot.
     Whole,
-    /// A part of it is left out instead.
+    /// A part of it does nothing instead.
     Part,
 }
 
