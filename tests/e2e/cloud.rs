@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Whether this test can run: root is needed. Where CI is set, its lack is a failure.
+#[expect(clippy::print_stderr, reason = "a person who runs the tests should see that some were skipped")]
 pub(crate) fn can_run() -> bool {
     let root = rustix::process::geteuid().is_root();
     assert!(root || std::env::var_os("CI").is_none(), "these tests need root");
@@ -137,7 +138,7 @@ impl Cloud {
     }
 
     /// Runs a command in the outside world.
-    pub(crate) fn from_outside(&self, command: &[&str]) -> Said {
+    pub(crate) fn run_outside(&self, command: &[&str]) -> Said {
         let output = Command::new("ip").args(["netns", "exec", &self.outside_netns()]).args(command).output();
         Said::from(output.expect("ip starts"))
     }

@@ -26,9 +26,9 @@ fn the_shop_keeps_its_promises() {
     let _server = cloud.serve_outside(&["python3", "-c", WHO]);
     cloud.up(&shop(&cloud));
 
-    let front = || cloud.from_outside(&["curl", "-s", "-m", "2", "http://203.0.113.10/"]).out;
+    let front = || cloud.run_outside(&["curl", "-s", "-m", "2", "http://203.0.113.10/"]).out;
     assert!(eventually(|| front() == "I am web-1 of the shop\n"), "{}\n{}", front(), cloud.evidence());
-    let stock = || cloud.from_outside(&["curl", "-s", "-m", "3", "http://203.0.113.10/stock"]).out;
+    let stock = || cloud.run_outside(&["curl", "-s", "-m", "3", "http://203.0.113.10/stock"]).out;
     assert!(eventually(|| stock().contains("42 pairs")), "{}\n{}", stock(), cloud.evidence());
 
     let who = cloud.exec("db-1", &["curl", "-s", "-m", "3", "http://203.0.113.1:8000/"]);
@@ -40,7 +40,7 @@ fn the_shop_keeps_its_promises() {
         "the gateway answers"
     );
 
-    assert_ne!(cloud.from_outside(&["curl", "-s", "-m", "1", "http://203.0.113.10:5432/"]).code, 0);
+    assert_ne!(cloud.run_outside(&["curl", "-s", "-m", "1", "http://203.0.113.10:5432/"]).code, 0);
     assert_ne!(cloud.exec("db-1", &["ping", "-c", "1", "-W", "1", "10.0.1.10"]).code, 0, "no rule allows it");
     assert_ne!(
         cloud.exec("web-1", &["curl", "-s", "-m", "1", "http://203.0.113.1:8000/"]).code,

@@ -3,8 +3,10 @@
 use std::time::SystemTime;
 
 use madang_api::{ApiError, Reason, Registry};
-use madang_kernel::Netlink;
+use madang_kernel::features::{Host, Interface, Status, findings};
 use madang_model::{Kind, Metadata, NodeInterface, NodeSpec, NodeStatus, Object, ObjectRef, Resource, is_dns_label};
+
+use crate::runtime::chain;
 
 /// The name that this host has as a Node: its host name, if that can be a name.
 pub(crate) fn name() -> String {
@@ -29,35 +31,31 @@ pub(crate) fn register(registry: &Registry) -> Result<(), ApiError> {
         }
     };
     let Resource::Node(mut node) = resource else { return Ok(()) };
-    node.status = NodeStatus { conditions: node.status.conditions, ..facts() };
+    node.status = NodeStatus { conditions: node.status.conditions, ..facts()? };
     node.metadata.resource_version = None;
     registry.update_status(Resource::Node(node)).map(drop)
 }
 
-fn facts() -> NodeStatus {
-    let uname = rustix::system::uname();
-    let memory = rustix::system::sysinfo();
-    NodeStatus {
-        cpus: std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
-        memory: u64::from(memory.totalram).saturating_mul(u64::from(memory.mem_unit)),
-        kernel: uname.release().to_string_lossy().into_owned(),
-        architecture: uname.machine().to_string_lossy().into_owned(),
-        interfaces: interfaces(),
+fn facts() -> Result<NodeStatus, ApiError> {
+    let host = Host::observe().map_err(|error| ApiError::internal(chain(&error)))?;
+    // Ports of instances come and go, and are told elsewhere.
+    let own = host.interfaces.iter().filter(|interface| interface.link.mac != Some(madang_datapath::GATEWAY_MAC));
+    let interface = |found: &Interface| NodeInterface {
+        name: found.link.name.clone(),
+        mac: found.link.mac,
+        addresses: found.addresses.iter().map(|a| format!("{}/{}", a.address, a.length)).collect(),
+        up: found.link.up,
+    };
+    let usable = findings().into_iter().filter(|finding| finding.status == Status::Ok);
+    Ok(NodeStatus {
+        cpus: host.cpus,
+        memory: host.memory,
+        interfaces: own.map(interface).collect(),
+        kernel: host.kernel,
+        architecture: host.architecture,
+        features: usable.map(|finding| finding.name.to_owned()).collect(),
         ..NodeStatus::default()
-    }
-}
-
-/// The host's own interfaces: ports of instances come and go, and are told elsewhere.
-fn interfaces() -> Vec<NodeInterface> {
-    let found = Netlink::open().and_then(|mut netlink| netlink.interfaces()).unwrap_or_default();
-    let own = found.into_values().filter(|(link, _)| link.mac != Some(madang_datapath::GATEWAY_MAC));
-    own.map(|(link, addresses)| NodeInterface {
-        name: link.name,
-        mac: link.mac,
-        addresses: addresses.iter().map(|a| format!("{}/{}", a.address, a.length)).collect(),
-        up: link.up,
     })
-    .collect()
 }
 
 /// The time, as statuses tell it.

@@ -42,12 +42,17 @@ pub fn main() -> ExitCode {
         Some("sandbox-exec") => return madang_compute::exec::main(rest.into_iter().skip(1)),
         _ => {}
     }
-    let command = Cli::command().color(help_color(&rest));
+    let command = command().color(help_color(&rest));
     let parsed = command.try_get_matches_from(std::iter::once(program).chain(rest));
     match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => run(&cli),
         Err(error) => error.exit(),
     }
+}
+
+/// All that can be typed, with its help: what the reference in the book is made from.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Help and mistakes in what was typed are printed before it is known what was typed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use madang_api::Client;
 use madang_model::{Kind, ObjectRef, Resource};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::context::Context;
@@ -61,6 +62,8 @@ pub(crate) async fn wait(
     let mut mirror = Mirror::start(client, &kinds).await.map_err(fail)?;
     let mut changed = objects.to_vec();
     let deadline = Instant::now() + timeout;
+    // From here on, and not only when it is first waited for.
+    let mut interrupt = interrupts()?;
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -81,9 +84,15 @@ pub(crate) async fn wait(
                 show(display.clear(style::size(&io::stderr())));
                 return Ok(Waited::TimedOut(board));
             }
-            _ = tokio::signal::ctrl_c() => return Ok(Waited::Interrupted),
+            _ = interrupt.recv() => return Ok(Waited::Interrupted),
         }
     }
+}
+
+/// Every Ctrl-C from now on.
+pub(crate) fn interrupts() -> Result<Signal, Failure> {
+    signal(SignalKind::interrupt())
+        .map_err(|source| Failure::Host { doing: "listen for Ctrl-C".to_owned(), source })
 }
 
 /// Progress that nobody can see is no reason to stop.

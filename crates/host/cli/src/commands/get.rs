@@ -15,6 +15,7 @@ use crate::mirror::Mirror;
 use crate::output::columns::{Around, table};
 use crate::output::yaml::to_yaml;
 use crate::selector::Selector;
+use crate::wait::interrupts;
 
 /// Lists resources, and goes on as they change if that was asked for.
 pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<(), Failure> {
@@ -123,6 +124,7 @@ fn value(targets: &Targets, chosen: &[&Resource]) -> Value {
 /// Prints what there is, and then each resource as it changes.
 async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Client) -> Result<(), Failure> {
     let fail = |error| Failure::api("follow the resources", error);
+    let mut interrupt = interrupts()?;
     let mut mirror = Mirror::start(client, &kinds(targets)).await.map_err(fail)?;
     let now: Vec<Resource> = mirror.resources().cloned().collect();
     let chosen = choose(&now, targets, args.selector.as_ref())?;
@@ -135,7 +137,7 @@ async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Cl
     loop {
         let changed = tokio::select! {
             changed = mirror.changed() => changed.map_err(fail)?,
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
         };
         for object in changed {
             let resource =

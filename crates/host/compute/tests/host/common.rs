@@ -24,7 +24,6 @@ pub(crate) struct Host {
     pub(crate) layout: Layout,
     pub(crate) driver: Driver,
     pub(crate) workload: Workload,
-    netns: PathBuf,
     dir: TempDir,
 }
 
@@ -59,7 +58,7 @@ impl Host {
         let workload = Workload {
             uid,
             name: "web-1".into(),
-            netns: netns.clone(),
+            netns,
             process,
             resources: Resources::default(),
             address: "10.0.1.4".parse().unwrap(),
@@ -67,7 +66,7 @@ impl Host {
             nameservers: vec!["10.0.1.2".parse().unwrap()],
         };
         let driver = Driver::new(layout.clone(), program());
-        Self { layout, driver, workload, netns, dir }
+        Self { layout, driver, workload, dir }
     }
 
     pub(crate) fn restart(mut self, policy: RestartPolicy) -> Self {
@@ -222,7 +221,9 @@ impl Drop for Host {
         };
         // On a thread of its own: the test may be within a runtime, and may be failing.
         let stopped = std::thread::spawn(stop).join();
-        let _ = netns::delete(&self.netns);
+        for netns in netns::list(&self.layout.run_dir().join("netns")).unwrap_or_default() {
+            let _ = netns::delete(&netns);
+        }
         if let Ok(groups) = Cgroups::detect(&self.layout) {
             let _ = groups.remove();
         }

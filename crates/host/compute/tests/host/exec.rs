@@ -54,13 +54,14 @@ pub(crate) async fn who_leaves_ends_the_command() {
 }
 
 pub(crate) async fn a_terminal() {
+    let script = "tty; stty size; echo $TERM; ls -l $(tty) | cut -d' ' -f1,3,4; echo hi > /dev/tty; read line; stty size; \
+                  trap 'echo interrupted; exit 42' INT; echo \"read $line\"; while :; do sleep 0.05; done";
     let host = Host::new(WAIT);
     host.start().await;
-    let mut session = host.exec(&["sh"], true).await;
+    let mut session = host.exec(&["sh", "-c", script], true).await;
     assert!(session.stderr.is_none());
     let mut seen = String::new();
-    let mut type_and_expect = async |line: &str, expected: &str| {
-        session.stdin.write_all(line.as_bytes()).await.unwrap();
+    let mut expect = async |expected: &str| {
         let until = async {
             let mut buffer = [0; 1024];
             while !seen.contains(expected) {
@@ -69,23 +70,17 @@ pub(crate) async fn a_terminal() {
                 seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
             }
         };
-        let found = tokio::time::timeout(LIMIT, until).await;
-        assert!(found.is_ok(), "no {expected:?} in {seen:?}");
-        seen.clear();
+        assert!(tokio::time::timeout(LIMIT, until).await.is_ok(), "no {expected:?}");
     };
-    type_and_expect("tty; stty size; echo $TERM\n", "/dev/pts/0\r\n40 100\r\nxterm-256color\r\n").await;
-    type_and_expect("ls -l $(tty) | cut -d' ' -f1,3,4\n", "crw--w---- nobody tty").await;
-    type_and_expect("echo hi > /dev/tty\n", "hi\r\n").await;
+    expect("/dev/pts/0\r\n40 100\r\nxterm-256color\r\ncrw--w---- nobody tty\r\nhi\r\n").await;
     session.control.resize(120, 50).unwrap();
-    type_and_expect("stty size\n", "50 120").await;
-    type_and_expect("cat\n", "cat\r\n").await;
-    type_and_expect("said twice\n", "said twice\r\nsaid twice\r\n").await;
-    type_and_expect("\x03", "^C").await;
-    type_and_expect("echo $?\n", "130").await;
-    session.stdin.write_all(b"exit 5\n").await.unwrap();
+    session.stdin.write_all(b"typed\n").await.unwrap();
+    expect("typed\r\n50 120\r\nread typed\r\n").await;
+    session.stdin.write_all(b"\x03").await.unwrap();
+    expect("^Cinterrupted\r\n").await;
     let mut rest = Vec::new();
     tokio::time::timeout(LIMIT, session.stdout.read_to_end(&mut rest)).await.unwrap().unwrap();
-    assert_eq!(session.control.wait().await.unwrap(), 5);
+    assert_eq!(session.control.wait().await.unwrap(), 42);
     host.close().await;
 }
 
