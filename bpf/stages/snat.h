@@ -96,7 +96,10 @@ static __noinline int forget_closing(const struct packet *packet)
 	return 0;
 }
 
-/* Writes both entries for this source port: 0, DROP_TUPLE_IN_USE if another flow has it, or DROP_FLOW_TABLE_FULL. */
+/* Another flow has the port. */
+#define TAKEN -1
+
+/* Writes both entries for this source port: 0, TAKEN or a drop reason. */
 static __noinline int open_with(const struct packet *packet, const struct path *path, struct flow *entry, __be16 port)
 {
 	struct flow_key peer;
@@ -113,7 +116,7 @@ static __noinline int open_with(const struct packet *packet, const struct path *
 	reverse(entry, packet);
 	error = put(&peer, entry, &packet->key, packet->now);
 	if (error)
-		return error == -EEXIST ? DROP_TUPLE_IN_USE : DROP_FLOW_TABLE_FULL;
+		return error == -EEXIST ? TAKEN : DROP_FLOW_TABLE_FULL;
 
 	original(entry, packet, path);
 	entry->src_port = port;
@@ -122,7 +125,7 @@ static __noinline int open_with(const struct packet *packet, const struct path *
 		return 0;
 	bpf_map_delete_elem(&flows, &peer);
 	/* Another processor was faster: no other port would help. */
-	return error == -EEXIST ? DROP_PATH_CHANGED : DROP_FLOW_TABLE_FULL;
+	return error == -EEXIST ? DROP_TUPLE_IN_USE : DROP_FLOW_TABLE_FULL;
 }
 
 /* Opens the flow: 0 or a drop reason. */
@@ -131,7 +134,6 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 	struct candidates candidates;
 	struct flow entry = {};
 	__u32 random, step, i;
-	int reason;
 
 	if (!packet || !path)
 		return DROP_KERNEL_REFUSED;
@@ -143,11 +145,10 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 
 	if (packet->key.protocol == IPPROTO_TCP)
 		forget_closing(packet);
-	reason = path->vpc == OUTSIDE ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
 	if (candidates.wanted) {
 		int refused = open_with(packet, path, &entry, packet->key.src_port);
 
-		if (refused != DROP_TUPLE_IN_USE)
+		if (refused != TAKEN)
 			return refused;
 	}
 	random = random_number(packet);
@@ -160,8 +161,8 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 			break;
 		port = candidates.first + (random + i * step) % candidates.count;
 		refused = open_with(packet, path, &entry, bpf_htons(port));
-		if (refused != DROP_TUPLE_IN_USE)
+		if (refused != TAKEN)
 			return refused;
 	}
-	return reason;
+	return path->vpc == OUTSIDE ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
 }

@@ -38,8 +38,6 @@ pub(crate) fn register(registry: &Registry) -> Result<(), ApiError> {
 
 fn facts() -> Result<NodeStatus, ApiError> {
     let host = Host::observe().map_err(|error| ApiError::internal(chain(&error)))?;
-    // Ports of instances come and go, and are told elsewhere.
-    let own = host.interfaces.iter().filter(|interface| interface.link.mac != Some(madang_datapath::GATEWAY_MAC));
     let interface = |found: &Interface| NodeInterface {
         name: found.link.name.clone(),
         mac: found.link.mac,
@@ -50,7 +48,7 @@ fn facts() -> Result<NodeStatus, ApiError> {
     Ok(NodeStatus {
         cpus: host.cpus,
         memory: host.memory,
-        interfaces: own.map(interface).collect(),
+        interfaces: host.interfaces.iter().map(interface).collect(),
         kernel: host.kernel,
         architecture: host.architecture,
         features: usable.map(|finding| finding.name.to_owned()).collect(),

@@ -74,7 +74,8 @@ const OF_EVERY_STATUS: [&str; 2] = ["observedGeneration", "conditions"];
 
 fn fields_page() -> String {
     let mut page = "# Fields\n\nEvery field of every kind, from the schema that `madang schema` prints. \
-        A dot leads into an object, `[]` into each of a list. An unknown field is an error.\n\n\
+        A dot leads into an object, `[]` into each of a list. An unknown field is an error. \
+        A dash means: there is no value, and the meaning says what that means.\n\n\
         ## Every kind\n\nA document has `apiVersion: madang.dev/v1alpha1`, `kind`, `metadata`, `spec` and, \
         written by Madang, `status`.\n"
         .to_owned();
@@ -128,11 +129,9 @@ impl Schema {
             let path = format!("{path}.{name}");
             let without = match field.get("default") {
                 _ if required.iter().any(|required| **required == **name) => "required".to_owned(),
-                Some(Value::Array(list)) if list.is_empty() => "none".to_owned(),
-                Some(Value::String(text)) if text.is_empty() => "none".to_owned(),
-                Some(Value::String(text)) => format!("`{text}`"),
+                Some(Value::String(text)) if !text.is_empty() => format!("`{text}`"),
                 Some(value) => format!("`{value}`"),
-                None => "none".to_owned(),
+                None => "-".to_owned(),
             };
             let (kind, meaning) = (self.kind(field), self.meaning(field));
             writeln!(rows, "| `{path}` | {kind} | {without} | {meaning} |").unwrap();
@@ -199,7 +198,9 @@ impl Schema {
         let mut meaning = field["description"].as_str().unwrap().replace('\n', " ").replace('|', "\\|");
         for choice in self.resolved(field).get("oneOf").and_then(Value::as_array).into_iter().flatten() {
             let (name, what) = (choice["const"].as_str().unwrap(), choice["description"].as_str().unwrap());
-            write!(meaning, "<br>`{name}`: {what}").unwrap();
+            if !what.trim_end_matches('.').eq_ignore_ascii_case(name) {
+                write!(meaning, "<br>`{name}`: {what}").unwrap();
+            }
         }
         meaning
     }

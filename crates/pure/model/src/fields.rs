@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::Diagnostic;
+use crate::formats::Format;
 use crate::shape::{Field, Shape};
 use crate::words::{and, describe, flow, nearest, quote};
 
@@ -66,7 +67,7 @@ pub(crate) fn walk(shape: &Shape, value: &Value, path: &str, problems: &mut Vec<
     }
 }
 
-fn complain(format: crate::formats::Format, text: &str, path: &str, problems: &mut Vec<Problem>) {
+fn complain(format: Format, text: &str, path: &str, problems: &mut Vec<Problem>) {
     if let Some(complaint) = format.complaint(text) {
         problems.push(Problem::new(path, complaint.into()));
     }
@@ -186,14 +187,23 @@ fn type_hint(shape: &Shape, value: &Value) -> Option<String> {
             Some("write its items, or [] for none, or leave the field out".to_owned())
         }
         (_, Value::Null) => Some("write a value, or leave the field out".to_owned()),
+        // A command as a shell would take it, or several things in one text.
+        (Shape::List(_), Value::String(text)) if text.contains(' ') && !text.contains(['"', '\'']) => {
+            let words: Vec<Value> = text.split_whitespace().map(Value::from).collect();
+            Some(format!("write it as a list: {}", flow(&Value::Array(words))))
+        }
         (Shape::List(_), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
             Some(format!("write it as a list: [{}]", flow(value)))
         }
         (Shape::List(_), Value::Object(_)) => {
             Some("put \"- \" before it, to make it the first item of a list".to_owned())
         }
-        (Shape::Text, Value::Number(n)) if n.is_f64() => Some("put it in quotes".to_owned()),
-        (Shape::Text, Value::Number(_) | Value::Bool(_)) => Some(format!("put it in quotes: \"{value}\"")),
+        (Shape::Text | Shape::Written(Format::Peer), Value::Number(n)) if n.is_f64() => {
+            Some("put it in quotes".to_owned())
+        }
+        (Shape::Text | Shape::Written(Format::Peer), Value::Number(_) | Value::Bool(_)) => {
+            Some(format!("put it in quotes: \"{value}\""))
+        }
         (Shape::Integer { .. }, Value::String(text)) => {
             text.parse::<u64>().ok().map(|n| format!("write it without quotes: {n}"))
         }

@@ -138,7 +138,10 @@ fn peer(text: &str) -> Option<Complaint> {
     match text.parse::<IpAddr>() {
         Ok(IpAddr::V6(_)) => Some(ipv6(text)),
         Ok(address) => {
-            let hint = format!("write {} for this address alone", Prefix::host(address));
+            let hint = match address.is_unspecified() {
+                true => "write 0.0.0.0/0 for anybody".to_owned(),
+                false => format!("write {} for this address alone", Prefix::host(address)),
+            };
             Some(invalid(format!("{text} is an address without a length"), hint))
         }
         Err(_) if text.parse::<Peer>().is_ok() => None,

@@ -19,6 +19,11 @@ pub fn is_dns_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// A number that is written in digits alone: no sign, no spaces.
+fn digits<N: FromStr>(text: &str) -> Option<N> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first() == self.last() {
@@ -34,13 +39,7 @@ impl FromStr for PortRange {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("\"{text}\" is no port or range of ports: write 80 or \"8000-8100\"");
-        let port = |t: &str| {
-            if t.bytes().all(|b| b.is_ascii_digit()) {
-                t.parse::<u16>().map_err(|_| bad())
-            } else {
-                Err(bad())
-            }
-        };
+        let port = |t: &str| digits(t).ok_or_else(bad);
         let (first, last) = match text.split_once('-') {
             Some((first, last)) => (port(first)?, port(last)?),
             None => (port(text)?, port(text)?),
@@ -106,14 +105,14 @@ impl FromStr for CpuQuantity {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("\"{text}\" is no amount of CPU: write 2, 0.5 or 500m");
         let millis = match text.strip_suffix('m') {
-            Some(millis) => millis.parse::<u32>().map_err(|_| bad())?,
+            Some(millis) => digits(millis).ok_or_else(bad)?,
             None => {
-                let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-                if fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+                let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+                if !(1..=3).contains(&fraction.len()) {
                     return Err(bad());
                 }
-                let thousandths: u32 = format!("{fraction:0<3}").parse().map_err(|_| bad())?;
-                let whole: u32 = whole.parse().map_err(|_| bad())?;
+                let thousandths = digits::<u32>(&format!("{fraction:0<3}")).ok_or_else(bad)?;
+                let whole: u32 = digits(whole).ok_or_else(bad)?;
                 whole.checked_mul(1000).and_then(|w| w.checked_add(thousandths)).ok_or_else(bad)?
             }
         };
@@ -147,9 +146,9 @@ impl FromStr for MemoryQuantity {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("\"{text}\" is no amount of memory: write 64Mi, 1Gi or a number of bytes");
         let unit = MEMORY_UNITS.iter().find(|(suffix, _)| text.ends_with(suffix));
-        let (digits, unit) =
+        let (number, unit) =
             unit.map_or((text, 1), |(suffix, unit)| (&text[..text.len() - suffix.len()], *unit));
-        let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(bad)?;
+        let bytes = digits::<u64>(number).and_then(|n| n.checked_mul(unit)).ok_or_else(bad)?;
         if bytes == 0 { Err(bad()) } else { Ok(Self(bytes)) }
     }
 }
@@ -254,10 +253,10 @@ mod tests {
         for text in ["", "-1", "90-80", "80-", "65536", "a", "+80"] {
             assert!(text.parse::<PortRange>().is_err(), "{text}");
         }
-        for text in ["", "0", "m", "1.2345", "-1", "99999999999"] {
+        for text in ["", "0", "m", "1.2345", "-1", "99999999999", "+1", "+5m", "5.", ".5", "1.+5"] {
             assert!(text.parse::<CpuQuantity>().is_err(), "{text}");
         }
-        for text in ["", "0", "64Zi", "-1", "99999999999999Ti"] {
+        for text in ["", "0", "64Zi", "-1", "99999999999999Ti", "+5Mi", "Mi", " 5"] {
             assert!(text.parse::<MemoryQuantity>().is_err(), "{text}");
         }
         assert!("10.0.0.1".parse::<Peer>().unwrap_err().contains("10.0.0.1/32"));

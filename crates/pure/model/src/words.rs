@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use crate::Kind;
+use crate::{Kind, is_dns_label};
 
 /// What a kind's resource is called in a sentence.
 pub(crate) fn noun(kind: Kind) -> &'static str {
@@ -19,6 +19,11 @@ pub(crate) fn noun(kind: Kind) -> &'static str {
         Kind::Instance => "instance",
         Kind::PublicAddress => "public address",
     }
+}
+
+/// A name in a sentence: as it is, or in quotes if it can be nobody's.
+pub(crate) fn named(name: &str) -> String {
+    if is_dns_label(name) { name.to_owned() } else { quote(name) }
 }
 
 /// The known name that somebody most likely meant.

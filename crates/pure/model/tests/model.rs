@@ -180,6 +180,22 @@ Instance i { subnet: a, process: { command: [a] } }";
 }
 
 #[test]
+fn no_two_vpcs_have_one_number() {
+    let mut all = resources("Vpc a { cidrs: [10.0.0.0/16] }\nVpc b { cidrs: [10.0.0.0/16] }");
+    let number = |resource: &mut Resource, number| {
+        if let Resource::Vpc(vpc) = resource {
+            vpc.status.number = Some(number);
+        }
+    };
+    number(&mut all[1], 1);
+    let (model, diagnostics) = check(&all);
+    assert_eq!(model.vpcs().keys().collect::<Vec<_>>(), ["a"], "b would be the same network as a");
+    assert_eq!(diagnostics.len(), 1);
+    number(&mut all[0], 0);
+    assert_eq!(check(&all).0.vpcs().keys().collect::<Vec<_>>(), ["b"], "0 is the outside");
+}
+
+#[test]
 fn spans_are_lines_by_annotation_and_exact_by_document() {
     let mut all = documents("Vpc shop { cidrs: [10.0.0.0/16] }\nSubnet web { vpc: shp, cidr: 10.0.1.0/24 }");
     all.iter_mut().for_each(|document| document.annotate("/srv/a.yaml"));

@@ -43,7 +43,7 @@ pub struct Host {
     pub cpus: u32,
     /// Memory, in bytes.
     pub memory: u64,
-    /// Network interfaces, by index.
+    /// Network interfaces, by index, but for the ports of instances.
     pub interfaces: Vec<Interface>,
 }
 
@@ -62,9 +62,14 @@ impl Host {
             cpus: thread::available_parallelism()
                 .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX)),
             memory: memory().unwrap_or(0),
-            interfaces: netlink.links()?.into_iter().map(interface).collect(),
+            interfaces: netlink.links()?.into_iter().filter(|link| !is_port(link)).map(interface).collect(),
         })
     }
+}
+
+/// Whether it is the host's end of an instance's port, of any Madang.
+fn is_port(link: &Link) -> bool {
+    link.mac == Some(madang_datapath::GATEWAY_MAC)
 }
 
 /// A network interface and its addresses.

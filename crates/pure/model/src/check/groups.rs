@@ -1,6 +1,7 @@
 //! Security groups, and who names them.
 
 use super::world::{Findings, Need, World};
+use crate::words::named;
 use crate::{Diagnostic, Kind, Peer, Resource};
 
 /// The group that each VPC has without anybody declaring it.
@@ -42,7 +43,7 @@ pub(super) fn unfit(world: &World<'_>, name: &str, vpc: &str, whose: &str) -> Op
                 format!("security group {name} is of VPC {}, and {whose} of VPC {vpc}", group.spec.vpc);
             Diagnostic::new("otherVpc", message)
         }
-        None => Diagnostic::new("referenceNotFound", format!("there is no security group {name}")),
+        None => Diagnostic::new("referenceNotFound", format!("there is no security group {}", named(name))),
     };
     let what = format!("security group of VPC {vpc}");
     Some(world.hint(diagnostic, name, &what, Kind::SecurityGroup, of_vpc))

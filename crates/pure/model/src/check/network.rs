@@ -13,6 +13,7 @@ use crate::{
 type Subnet = Object<SubnetSpec, PlainStatus>;
 
 pub(super) fn vpcs_and_subnets(world: &World<'_>, findings: &mut Findings) {
+    numbers(world, findings);
     let mut by_vpc: BTreeMap<&str, Vec<(usize, &Subnet)>> = BTreeMap::new();
     for (n, subnet) in world.subnets() {
         table_of(world, findings, n, subnet);
@@ -24,6 +25,21 @@ pub(super) fn vpcs_and_subnets(world: &World<'_>, findings: &mut Findings) {
     for (vpc, subnets) in by_vpc {
         let Some(vpc) = world.vpc(vpc) else { continue };
         apart(world, findings, &vpc.metadata.name, &vpc.spec, &subnets);
+    }
+}
+
+/// The number is what keeps VPCs apart, and 0 is the outside's. Nobody writes it, so this is never seen while all is well.
+fn numbers(world: &World<'_>, findings: &mut Findings) {
+    let mut first: BTreeMap<u32, usize> = BTreeMap::new();
+    for (n, vpc) in world.vpcs() {
+        let Some(number) = vpc.status.number else { continue };
+        let other = *first.entry(number).or_insert(n);
+        if number == 0 || other != n {
+            let whose = if number == 0 { "the outside".to_owned() } else { world.called(other) };
+            let message = format!("the number {number} is that of {whose}");
+            let hint = "delete the VPC and create it again: it gets another number";
+            findings.wrong(n, "status.number", Diagnostic::new("duplicateNumber", message).hint(hint));
+        }
     }
 }
 

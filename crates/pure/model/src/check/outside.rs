@@ -12,6 +12,33 @@ use crate::{AddressPoolSpec, Diagnostic, Kind, PoolEntry};
 pub(super) fn pools(world: &World<'_>, findings: &mut Findings) {
     apart(world, findings);
     one_next_hop(world, findings);
+    no_next_hop(world, findings);
+}
+
+/// A router's address is nobody else's, whichever pool leads to it.
+fn no_next_hop(world: &World<'_>, findings: &mut Findings) {
+    let mut routers: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for (n, pool) in world.pools() {
+        routers.entry(pool.spec.next_hop).or_insert(n);
+    }
+    for (n, pool) in world.pools() {
+        for (at, entry) in pool.spec.addresses.iter().enumerate() {
+            // Its own has been said already.
+            let own = pool.spec.next_hop;
+            let mut inside = routers.range(entry.0.address()..=entry.0.last());
+            let router = inside.find(|(router, _)| **router != own);
+            if let Some((router, other)) = router {
+                let message = format!("{entry} has {router}, the next hop of {}", world.called(*other));
+                let cause = "that is the router's own, and cannot be given to anybody else";
+                let diagnostic = Diagnostic::new("nextHopInPool", message).cause(cause);
+                findings.wrong(
+                    n,
+                    format!("spec.addresses[{at}]"),
+                    diagnostic.hint("leave it out of the pool"),
+                );
+            }
+        }
+    }
 }
 
 /// An interface has one router, to which all that leaves by it goes: its pools must agree on it.

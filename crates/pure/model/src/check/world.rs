@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::groups::DEFAULT_GROUP;
-use crate::words::{did_you_mean, noun};
+use crate::words::{did_you_mean, named, noun};
 use crate::{
     AddressPoolSpec, AddressPoolStatus, Diagnostic, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec,
     NatGatewayStatus, Object, PlainStatus, PublicAddressSpec, PublicAddressStatus, Resource, RouteTableSpec,
@@ -80,7 +80,7 @@ macro_rules! each_kind {
 
 each_kind! {
     [pool] [pools] AddressPool AddressPoolSpec, AddressPoolStatus;
-    [vpc] [] Vpc VpcSpec, VpcStatus;
+    [vpc] [vpcs] Vpc VpcSpec, VpcStatus;
     [group] [groups] SecurityGroup SecurityGroupSpec, PlainStatus;
     [nat] [nats] NatGateway NatGatewaySpec, NatGatewayStatus;
     [table] [tables] RouteTable RouteTableSpec, PlainStatus;
@@ -153,7 +153,7 @@ impl<'a> World<'a> {
             (Some(to), Need::Whole) => findings.needs[from].push(to),
             (Some(_), Need::Part) => {}
             (None, _) => {
-                let message = format!("there is no {} {name}", noun(kind));
+                let message = format!("there is no {} {}", noun(kind), named(name));
                 let diagnostic = Diagnostic::new("referenceNotFound", message);
                 let diagnostic = self.hint(diagnostic, name, noun(kind), kind, |_| true);
                 match need {

@@ -1,0 +1,72 @@
+//! Instances and what they run.
+
+use super::Found;
+use crate::words::quote;
+use crate::{Diagnostic, InstanceSpec};
+
+pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
+    const LEAST_MEMORY: u64 = 1 << 20;
+    const LEAST_CPU: u32 = 10;
+    found.address("spec.address", spec.address);
+    found.no_repeats("spec.securityGroups", &spec.security_groups);
+    process(found, &spec.process);
+    if let Some(memory) = spec.resources.memory.filter(|memory| memory.0 < LEAST_MEMORY) {
+        let message = format!("{memory} is too little memory: {} bytes", memory.0);
+        let hint = format!("write an amount of at least 1Mi; did you mean {}Mi?", memory.0.min(1024));
+        found.add("spec.resources.memory", Diagnostic::new("outOfRange", message).hint(hint));
+    }
+    if let Some(cpu) = spec.resources.cpu.filter(|cpu| cpu.0 < LEAST_CPU) {
+        let cause = "the kernel gives CPU time in parts of at least 1 ms in 100 ms";
+        let diagnostic = Diagnostic::new("outOfRange", format!("{cpu} is too little CPU")).cause(cause);
+        found.add("spec.resources.cpu", diagnostic.hint("write an amount of at least 10m"));
+    }
+}
+
+fn process(found: &mut Found, process: &crate::ProcessSpec) {
+    let example = "write a program and its arguments, as [python3, -m, http.server, \"8080\"]";
+    found.not_empty("spec.process.command", &process.command, example);
+    if process.command.first().is_some_and(String::is_empty) {
+        let diagnostic = Diagnostic::new("invalidValue", "the program's name is empty").hint(example);
+        found.add("spec.process.command[0]", diagnostic);
+    }
+    for (n, word) in process.command.iter().enumerate() {
+        no_nul(found, &format!("spec.process.command[{n}]"), word);
+    }
+    for (name, value) in &process.env {
+        let path = format!("spec.process.env.{name}");
+        if name.is_empty() || name.contains('=') {
+            let diagnostic =
+                Diagnostic::new("invalidName", format!("{} cannot be a variable's name", quote(name)));
+            found.add(&path, diagnostic.hint("write a name without =, as PORT"));
+        }
+        no_nul(found, &path, name);
+        no_nul(found, &path, value);
+    }
+    for (name, id) in [("runAsUser", process.run_as_user), ("runAsGroup", process.run_as_group)] {
+        if id == Some(u32::MAX) {
+            let cause = "to the kernel that number means: leave it as it is";
+            let diagnostic =
+                Diagnostic::new("outOfRange", format!("{} is out of range", u32::MAX)).cause(cause);
+            let hint = format!("write a number of 0 to {}", u32::MAX - 1);
+            found.add(format!("spec.process.{name}"), diagnostic.hint(hint));
+        }
+    }
+    if let Some(dir) = process.working_dir.as_deref() {
+        no_nul(found, "spec.process.workingDir", dir);
+        if !dir.starts_with('/') {
+            let diagnostic = Diagnostic::new("invalidValue", format!("{} is no absolute path", quote(dir)));
+            found.add("spec.process.workingDir", diagnostic.hint("write a path that begins with /, as /srv"));
+        }
+    }
+}
+
+fn no_nul(found: &mut Found, path: &str, text: &str) {
+    if text.contains('\0') {
+        let diagnostic =
+            Diagnostic::new("invalidValue", format!("there is a NUL character in {}", quote(text)));
+        found.add(
+            path,
+            diagnostic.cause("the kernel takes none in arguments, variables and paths").hint("leave it out"),
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! Names, namespaces, labels.
+
+use super::Found;
+use crate::fields::Problem;
+use crate::words::quote;
+use crate::{DEFAULT_NAMESPACE, Diagnostic, Metadata, is_dns_label};
+
+pub(super) fn metadata(found: &mut Found, metadata: &Metadata, namespaced: bool) {
+    if !is_dns_label(&metadata.name) {
+        let diagnostic = Diagnostic::new("invalidName", format!("{} cannot be a name", quote(&metadata.name)))
+            .cause("a name is a DNS label: 1 to 63 lower-case letters, digits and dashes, with no dash at either end");
+        let diagnostic = match as_label(&metadata.name) {
+            Some(label) => diagnostic.hint(format!("write {label}")),
+            None => diagnostic.hint("write a name as web-1"),
+        };
+        found.add("metadata.name", diagnostic);
+    }
+    match metadata.namespace.as_deref() {
+        Some(namespace) if !namespaced => {
+            let message = format!("there is no namespace {} for this kind", quote(namespace));
+            let cause = "it belongs to the host, not to a project";
+            found.add(
+                "metadata.namespace",
+                Diagnostic::new("namespace", message).cause(cause).hint("leave it out"),
+            );
+        }
+        Some(namespace) if namespace != DEFAULT_NAMESPACE => {
+            let message = format!("there is no namespace {}", quote(namespace));
+            let cause = "only the project default exists so far";
+            found.add(
+                "metadata.namespace",
+                Diagnostic::new("namespace", message).cause(cause).hint("leave it out"),
+            );
+        }
+        _ => {}
+    }
+    for (key, value) in &metadata.labels {
+        let path = format!("metadata.labels.{key}");
+        label_key(found, &path, "label", key);
+        if !(value.is_empty() || is_label_part(value)) {
+            let message = format!("{} cannot be a label's value", quote(value));
+            found.add(path, Diagnostic::new("invalidLabel", message).cause(LABEL_PART));
+        }
+    }
+    for key in metadata.annotations.keys() {
+        label_key(found, &format!("metadata.annotations.{key}"), "annotation", key);
+    }
+}
+
+const LABEL_PART: &str =
+    "it is at most 63 letters, digits, dashes, dots and underscores, with a letter or a digit at both ends";
+
+fn label_key(found: &mut Found, path: &str, what: &str, key: &str) {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let prefix_is_right =
+        prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(is_dns_label));
+    if !prefix_is_right || !is_label_part(name) {
+        let message =
+            format!("{} cannot be the name of a {what}", quote(key)).replace("a annotation", "an annotation");
+        let hint = "write a name as app, or with a domain before it, as example.com/app";
+        let mut problem =
+            Problem::new(path, Diagnostic::new("invalidLabel", message).cause(LABEL_PART).hint(hint));
+        problem.at_name = true;
+        found.0.push(problem);
+    }
+}
+
+fn is_label_part(text: &str) -> bool {
+    let ends = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    let inside = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    text.len() <= 63 && text.bytes().all(inside) && ends(text.bytes().next()) && ends(text.bytes().last())
+}
+
+/// The DNS label nearest to a text.
+fn as_label(text: &str) -> Option<String> {
+    let dashed: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let label: String = dashed.trim_matches('-').chars().take(63).collect();
+    let label = label.trim_end_matches('-').to_owned();
+    is_dns_label(&label).then_some(label)
+}
