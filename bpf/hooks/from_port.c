@@ -2,7 +2,7 @@
 /* What an instance sends: ingress of the host's side of its port. */
 
 #include "../packet.h"
-#include "../stages/forward.h"
+#include "../forward.h"
 #include "../stages/guard.h"
 #include "../stages/parse.h"
 

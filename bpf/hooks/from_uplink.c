@@ -2,7 +2,7 @@
 /* What the outside sends: ingress of an uplink. What is not for an address of a pool there is the host's, untouched. */
 
 #include "../packet.h"
-#include "../stages/forward.h"
+#include "../forward.h"
 #include "../stages/guard.h"
 #include "../stages/parse.h"
 

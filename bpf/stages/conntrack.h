@@ -6,7 +6,7 @@
 #pragma once
 
 #include "../packet.h"
-#include "decide.h"
+#include "../decide.h"
 
 /* Of the kernel's error numbers, the one that says that a key is there. */
 #define EEXIST 17
@@ -199,11 +199,14 @@ static __always_inline int is_half_of(const struct flow *entry, const struct flo
 	       entry->src_port == other->dst_port && entry->dst_port == other->src_port;
 }
 
-/* Puts an entry where no live one is: 0, or how the kernel refuses it. */
-static __always_inline long put(const struct flow_key *key, const struct flow *entry, const struct flow_key *other,
-				__u64 now)
+/*
+ * Puts an entry where no live one is: 0, or how the kernel refuses it. That is an int: before Linux 6.4 the upper half
+ * of what the call returns is not its sign.
+ */
+static __always_inline int put(const struct flow_key *key, const struct flow *entry, const struct flow_key *other,
+			       __u64 now)
 {
-	long error = bpf_map_update_elem(&flows, key, entry, BPF_NOEXIST);
+	int error = bpf_map_update_elem(&flows, key, entry, BPF_NOEXIST);
 	const struct flow *old;
 
 	if (error != -EEXIST)

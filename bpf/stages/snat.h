@@ -103,7 +103,7 @@ static __noinline int forget_closing(const struct packet *packet)
 static __noinline int open_with(const struct packet *packet, const struct path *path, struct flow *entry, __be16 port)
 {
 	struct flow_key peer;
-	long error;
+	int error;
 
 	/* Never true; it tells the verifier that these are no null pointers. */
 	if (!packet || !path || !entry)

@@ -3,12 +3,12 @@
 use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use madang_api::{Registry, Server};
 use madang_compute::Driver;
 use madang_kernel::Layout;
-use madang_kernel::datapath::{Datapath, Options};
+use madang_kernel::datapath::{Datapath, Options, Reader};
 use madang_store::Embedded;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::AgentError;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
-use crate::runtime::HostRuntime;
+use crate::runtime::{HostRuntime, chain};
 
 /// How the daemon is to run.
 #[derive(Clone, Debug)]
@@ -32,9 +32,10 @@ pub(crate) struct Agent {
     pub(crate) layout: Layout,
     pub(crate) registry: Registry,
     pub(crate) driver: Driver,
-    pub(crate) host: Mutex<Host>,
+    /// What the kernel has. Only the loop changes it.
+    pub(crate) kernel: Reader,
     /// The last picture that the loop has made.
-    pub(crate) picture: RwLock<Arc<Picture>>,
+    picture: RwLock<Picture>,
     /// Set to end the daemon; with true, everything that it made on the host goes too.
     pub(crate) shutdown: watch::Sender<Option<bool>>,
 }
@@ -53,31 +54,43 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     directory(&layout.run_dir(), 0o750)?;
     // First of all: a second daemon must not touch anything.
     let server = Server::bind(&layout.socket()).await?;
-    let agent = Arc::new(Agent::open(layout, options.executable)?);
-    let reconciler = Reconciler::start(Arc::clone(&agent))?;
+    let (agent, host) = Agent::open(layout, options.executable)?;
+    for (uid, error) in agent.driver.tidy().await {
+        tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
+    }
+    let mut reconciler = Reconciler::start(Arc::clone(&agent), host)?;
     tracing::info!(socket = %server.socket().display(), "ready");
 
     let mut stop = agent.shutdown.subscribe();
     let stopped = async move {
         let _ = stop.wait_for(Option::is_some).await;
     };
-    let runtime = Arc::new(HostRuntime(Arc::clone(&agent)));
+    let runtime = Arc::new(HostRuntime::new(Arc::clone(&agent)));
     let serving = server.serve(agent.registry.clone(), runtime, stopped);
     let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let mut asked = agent.shutdown.subscribe();
     let signalled = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = asked.wait_for(Option::is_some) => return,
+        let ended = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            _ = asked.wait_for(Option::is_some) => None,
+            ended = reconciler.ended() => Some(ended),
+        };
+        agent.shutdown.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(false);
+            first
+        });
+        match ended {
+            Some(ended) => ended,
+            None => reconciler.ended().await,
         }
-        agent.shutdown.send_replace(Some(false));
     };
-    tokio::join!(serving, signalled);
-    reconciler.join().await;
+    let ((), host) = tokio::join!(serving, signalled);
+    let host = host?;
     if agent.shutdown.borrow().unwrap_or(false) {
         tracing::info!("removing everything from this host");
-        crate::teardown::remove_all(&agent).await?;
+        crate::teardown::remove_all(&agent, host).await?;
     }
     tracing::info!("ended");
     Ok(())
@@ -85,21 +98,32 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
 
 impl Agent {
     /// Opens the store and the datapath.
-    fn open(layout: Layout, executable: Option<PathBuf>) -> Result<Self, AgentError> {
+    fn open(layout: Layout, executable: Option<PathBuf>) -> Result<(Arc<Self>, Host), AgentError> {
         let store = Embedded::open(&layout.state_dir())?;
         let executable = match executable {
             Some(path) => path,
             None => std::env::current_exe().map_err(AgentError::Executable)?,
         };
         let datapath = Datapath::open(&layout, &Options::default())?;
-        Ok(Self {
+        let agent = Self {
             registry: Registry::new(Arc::new(store)),
             driver: Driver::new(layout.clone(), executable),
-            host: Mutex::new(Host::new(layout.clone(), datapath)),
+            kernel: datapath.reader(),
             picture: RwLock::default(),
             shutdown: watch::channel(None).0,
-            layout,
-        })
+            layout: layout.clone(),
+        };
+        Ok((Arc::new(agent), Host::new(layout, datapath)))
+    }
+
+    /// The last picture that the loop has made.
+    pub(crate) fn picture(&self) -> Picture {
+        self.picture.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another picture in its place.
+    pub(crate) fn show(&self, picture: Picture) {
+        *self.picture.write().unwrap_or_else(PoisonError::into_inner) = picture;
     }
 }
 

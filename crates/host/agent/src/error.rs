@@ -42,6 +42,9 @@ pub enum AgentError {
     /// The registry refused something of the daemon's own.
     #[error("cannot record the host's state")]
     Registry(#[from] ApiError),
+    /// The loop has broken off.
+    #[error("the loop that keeps this host as declared has broken off: start the daemon again, and report what it said before")]
+    Loop,
     /// Something of the host could not be removed.
     #[error("not everything could be removed: {}", .0.join("; "))]
     Teardown(Vec<String>),

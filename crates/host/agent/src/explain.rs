@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
 
 use madang_api::{ApiError, Because, ExplainQuery, Explanation, Reason, StageLine};
 use madang_compile::Instance;
@@ -22,11 +21,8 @@ const SOURCE_PORT: u16 = 32768;
 
 /// Answers a question about a packet.
 pub(crate) fn explain(agent: &Agent, query: &ExplainQuery) -> Result<Explanation, ApiError> {
-    let picture = Arc::clone(&agent.picture.read().unwrap_or_else(PoisonError::into_inner));
-    let tables = {
-        let host = agent.host.lock().unwrap_or_else(PoisonError::into_inner);
-        host.datapath.observe().map_err(|error| ApiError::internal(chain(&error)))?
-    };
+    let picture = agent.picture();
+    let tables = agent.kernel.observe().map_err(|error| ApiError::internal(chain(&error)))?;
     let asked = Question { picture: &picture, tables: &tables };
     let (probe, from) = asked.probe(query)?;
     let explained = madang_datapath::explain(&tables, None, &probe);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use madang_addr::Mac;
 use madang_compile::{Desired, PortSpec};
-use madang_compute::{Driver, ObservedWorkload};
+use madang_compute::ObservedWorkload;
 use madang_datapath::{PortId, UplinkId};
 use madang_kernel::datapath::{Attached, Datapath};
 use madang_kernel::guard::Guard;
@@ -27,7 +27,7 @@ const GUARD: Duration = Duration::from_secs(15);
 type Result<T> = std::result::Result<T, String>;
 
 /// What is on the host, and of what processes.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Facts {
     pub(crate) observed: HostObserved,
     pub(crate) processes: BTreeMap<String, ObservedWorkload>,
@@ -40,77 +40,84 @@ pub(crate) struct Done {
     pub(crate) failed: BTreeMap<String, String>,
     /// What failed for everybody.
     pub(crate) broken: Option<String>,
-    /// What the host must have, as of the interfaces that exist now.
-    pub(crate) desired: Desired,
+    /// What the host must have, if new interfaces have changed it.
+    pub(crate) desired: Option<Desired>,
 }
 
 /// The host, as far as it is ours.
 pub(crate) struct Host {
     layout: Layout,
-    pub(crate) datapath: Datapath,
+    datapath: Datapath,
     guard: Guard,
     /// What the firewall's table was last seen to hold, and when.
     guarded: Option<(BTreeSet<String>, Instant)>,
     /// The Ethernet addresses of the instances' ends, which nobody changes from here.
     macs: BTreeMap<String, (PortId, Mac)>,
+    /// The indices of all interfaces, when last seen.
+    links: BTreeSet<u32>,
     collected: Instant,
 }
 
 impl Host {
     pub(crate) fn new(layout: Layout, datapath: Datapath) -> Self {
         let guard = Guard::new(&layout);
-        Self { layout, datapath, guard, guarded: None, macs: BTreeMap::new(), collected: Instant::now() }
+        Self { layout, datapath, guard, guarded: None, macs: BTreeMap::new(), links: BTreeSet::new(), collected: Instant::now() }
     }
 
-    /// What is on the host now.
-    pub(crate) fn observe(&mut self, world: &World, driver: &Driver, workloads: &mut Workloads) -> Result<Facts> {
-        let said = |error: &dyn std::error::Error| chain(error);
+    /// What is on the host now, but for the workloads.
+    pub(crate) fn observe(&mut self, world: &World) -> Result<HostObserved> {
+        let said = |error: madang_kernel::Error| chain(&error);
         let namespaces = self.namespaces()?;
-        let mut netlink = Netlink::open().map_err(|e| said(&e))?;
+        let mut netlink = Netlink::open().map_err(said)?;
         let links: BTreeMap<String, Link> =
-            netlink.links().map_err(|e| said(&e))?.into_iter().map(|link| (link.name.clone(), link)).collect();
-        let attached = self.datapath.attached().map_err(|e| said(&e))?;
+            netlink.links().map_err(said)?.into_iter().map(|link| (link.name.clone(), link)).collect();
+        let attached = self.datapath.attached().map_err(|e| chain(&e))?;
         let mut ports = BTreeMap::new();
         let known = world.network.instances.keys().chain(&namespaces).collect::<BTreeSet<_>>();
         for uid in known {
             if let Some(link) = links.get(&self.layout.port_name(uid)) {
-                ports.insert(uid.clone(), self.observed_port(uid, link, &attached));
+                ports.insert(uid.clone(), self.observed_port(uid, link, &attached, world));
             }
         }
-        let named = world.network.uplinks.keys();
         let uplinks = links.values().filter(|link| {
-            named.clone().any(|name| *name == link.name) || attached.get(&link.index) == Some(&Attached::Uplink)
+            world.network.uplinks.contains_key(&link.name) || attached.get(&link.index) == Some(&Attached::Uplink)
         });
         let uplinks = uplinks.map(|link| (link.name.clone(), observed_uplink(link, &attached))).collect();
-        let running = driver.observe().map_err(|e| said(&e))?;
-        let observed = HostObserved {
-            namespaces,
-            ports,
-            uplinks,
-            workloads: workloads.observed(&self.layout, world, &running),
-            tables: Some(self.datapath.observe().map_err(|e| said(&e))?),
-        };
-        let processes = running.into_iter().map(|workload| (workload.uid.clone(), workload)).collect();
-        Ok(Facts { observed, processes })
+        self.links = links.values().map(|link| link.index).collect();
+        let tables = Some(self.datapath.reader().observe().map_err(|e| chain(&e))?);
+        Ok(HostObserved { namespaces, ports, uplinks, workloads: BTreeMap::new(), tables })
     }
 
     fn namespaces(&self) -> Result<BTreeSet<String>> {
         let directory = self.layout.netns("x").parent().map(std::path::Path::to_owned).unwrap_or_default();
         let files = netns::list(&directory).map_err(|e| chain(&e))?;
         let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(files.iter().filter(|path| netns::is_bound(path)).filter_map(name).collect())
+        // A file to which nothing is bound was left by a crash: it is to be removed, or made anew, all the same.
+        for path in files.iter().filter(|path| !netns::is_bound(path)) {
+            netns::delete(path).map_err(|e| chain(&e))?;
+        }
+        Ok(files.iter().filter(|path| path.exists()).filter_map(name).collect())
     }
 
-    fn observed_port(&mut self, uid: &str, link: &Link, attached: &BTreeMap<u32, Attached>) -> ObservedPort {
+    fn observed_port(
+        &mut self,
+        uid: &str,
+        link: &Link,
+        attached: &BTreeMap<u32, Attached>,
+        world: &World,
+    ) -> ObservedPort {
         let port = PortId(link.index);
-        let mac = match self.macs.get(uid) {
-            Some((of, mac)) if *of == port => *mac,
-            _ => guest_mac(&self.layout, uid).unwrap_or_default(),
+        let mac = match self.macs.get(uid).filter(|(of, _)| *of == port) {
+            Some((_, mac)) => *mac,
+            None => self.look_up_mac(uid, port).unwrap_or_else(|_| {
+                // Not known is not wrong: it is looked at again in the next turn.
+                world.network.instances.get(uid).map(|instance| instance.mac).unwrap_or_default()
+            }),
         };
-        self.macs.insert(uid.to_owned(), (port, mac));
         ObservedPort {
             name: link.alias.clone().unwrap_or_else(|| uid.to_owned()),
             port,
+            complete: link.alias.is_some(),
             mac,
             mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
             up: link.up,
@@ -118,9 +125,16 @@ impl Host {
         }
     }
 
+    fn look_up_mac(&mut self, uid: &str, port: PortId) -> Result<Mac> {
+        let mac = guest_mac(&self.layout, uid)?;
+        self.macs.insert(uid.to_owned(), (port, mac));
+        Ok(mac)
+    }
+
     /// Makes the firewall's table hold the ports that exist or are about to.
-    fn keep_guard(&mut self, desired: &Desired) -> Result<()> {
-        let names: BTreeSet<String> = desired.ports.iter().map(|port| self.layout.port_name(&port.uid)).collect();
+    fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<()> {
+        let uids = desired.ports.iter().map(|port| &port.uid).chain(observed.ports.keys());
+        let names: BTreeSet<String> = uids.map(|uid| self.layout.port_name(uid)).collect();
         let fresh = self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
         if fresh {
             return Ok(());
@@ -133,34 +147,43 @@ impl Host {
         Ok(())
     }
 
-    /// Carries out a plan, step by step. What fails for one instance is not tried further for it, and goes on for the
-    /// others; no port is set up unless the firewall, its program and the tables are in place.
-    pub(crate) async fn carry_out(
+    /// Carries out a plan, step by step, until it is told to end. What fails for one instance is not tried further for it,
+    /// and goes on for the others; no port is made or set up unless the firewall's table holds it.
+    pub(crate) fn carry_out(
         &mut self,
         plan: &Plan,
         world: &World,
-        desired: Desired,
-        driver: &Driver,
+        (desired, observed): (&Desired, &HostObserved),
         workloads: &mut Workloads,
+        is_ending: impl Fn() -> bool,
     ) -> Done {
-        let mut done = Done { desired, ..Done::default() };
-        if let Err(error) = self.keep_guard(&done.desired) {
-            done.broken = Some(format!("cannot keep the firewall's table: {error}"));
-            return done;
-        }
-        workloads.stop_all(plan, driver, &mut done.failed).await;
+        let mut done = Done::default();
+        let unguarded = self.keep_guard(desired, observed).err();
         for action in &plan.actions {
+            if is_ending() {
+                return done;
+            }
             let uid = subject(action);
-            if uid.is_some_and(|uid| done.failed.contains_key(uid)) {
+            if uid.is_some_and(|uid| done.failed.contains_key(uid) || workloads.is_busy(uid)) {
                 continue;
             }
-            let result = match action {
-                Action::StopWorkload { .. } => continue,
-                Action::WriteTables => self.write_tables(world, driver, workloads, &mut done),
-                Action::StartWorkload { uid, .. } | Action::WriteHosts { uid, .. } => {
-                    workloads.start(&self.layout, uid, &done.desired, driver).await
+            let opens = matches!(action, Action::CreatePort(_) | Action::SetPortUp { .. });
+            let result = match (action, &unguarded) {
+                (_, Some(trouble)) if opens => Err(format!("the firewall's table cannot be kept: {trouble}")),
+                (Action::WriteTables, _) => self.write_tables(world, &mut done),
+                (Action::StopWorkload { uid, name, .. }, _) => {
+                    workloads.stop(uid, name);
+                    Ok(())
                 }
-                other => self.carry_out_link(other),
+                (Action::StartWorkload { uid, .. }, _) => {
+                    workloads.start(uid, world, desired);
+                    Ok(())
+                }
+                (Action::WriteHosts { uid, .. }, _) => {
+                    workloads.tell(uid, world, desired);
+                    Ok(())
+                }
+                (other, _) => self.carry_out_link(other),
             };
             match (result, uid) {
                 (Ok(()), _) => tracing::info!("{action}"),
@@ -173,20 +196,15 @@ impl Host {
                 }
             }
         }
+        done.broken = unguarded.map(|trouble| format!("the firewall's table cannot be kept: {trouble}"));
         done
     }
 
-    fn write_tables(
-        &mut self,
-        world: &World,
-        driver: &Driver,
-        workloads: &mut Workloads,
-        done: &mut Done,
-    ) -> Result<()> {
+    fn write_tables(&mut self, world: &World, done: &mut Done) -> Result<()> {
         // The indices of new ports are known only now.
-        let facts = self.observe(world, driver, workloads)?;
-        done.desired = world.network.for_host(&facts.observed.host());
-        self.datapath.apply(&done.desired.tables).map_err(|e| chain(&e))?;
+        let desired = world.network.for_host(&self.observe(world)?.host());
+        self.datapath.apply(&desired.tables).map_err(|e| chain(&e))?;
+        done.desired = Some(desired);
         Ok(())
     }
 
@@ -213,6 +231,7 @@ impl Host {
                 let link = expect_link(interface)?;
                 self.datapath.detach(link.index).map_err(|e| chain(&e))
             }
+            // Not of links: carried out above.
             Action::StopWorkload { .. }
             | Action::StartWorkload { .. }
             | Action::WriteHosts { .. }
@@ -236,11 +255,12 @@ impl Host {
         self.datapath.detach(link.index).map_err(|e| chain(&e))
     }
 
-    pub(crate) fn delete_port(&mut self, uid: &str, port: PortId) -> Result<()> {
-        self.datapath.detach(port.0).map_err(|e| chain(&e))?;
+    /// The link goes before its program does, so that there is no moment with the one and without the other.
+    fn delete_port(&mut self, uid: &str, port: PortId) -> Result<()> {
         self.macs.remove(uid);
         let name = self.layout.port_name(uid);
-        Netlink::open().and_then(|mut netlink| netlink.delete_link(&name)).map(drop).map_err(|e| chain(&e))
+        Netlink::open().and_then(|mut netlink| netlink.delete_link(&name)).map_err(|e| chain(&e))?;
+        self.datapath.detach(port.0).map_err(|e| chain(&e))
     }
 
     fn port_link(&self, uid: &str) -> Result<Link> {
@@ -248,11 +268,13 @@ impl Host {
     }
 
     /// Clears away what has expired, now and then; and keeps the firewall's table.
-    pub(crate) fn sweep(&mut self, desired: &Desired) -> Result<()> {
-        self.keep_guard(desired)?;
+    pub(crate) fn sweep(&mut self, desired: &Desired, observed: &HostObserved) -> Result<()> {
+        self.keep_guard(desired, observed)?;
         if self.collected.elapsed() >= COLLECT {
             self.collected = Instant::now();
             self.datapath.collect().map_err(|e| chain(&e))?;
+            // An index comes again for another interface, which must not have the drops of this one.
+            self.datapath.forget_drops(&self.links).map_err(|e| chain(&e))?;
         }
         Ok(())
     }
@@ -265,7 +287,7 @@ impl Host {
 }
 
 /// The instance that a step is for.
-fn subject(action: &Action) -> Option<&str> {
+pub(crate) fn subject(action: &Action) -> Option<&str> {
     match action {
         Action::CreatePort(spec) => Some(&spec.uid),
         Action::StopWorkload { uid, .. }
@@ -284,9 +306,10 @@ fn expect_link(name: &str) -> Result<Link> {
     Netlink::open().and_then(|mut netlink| netlink.expect_link(name)).map_err(|e| chain(&e))
 }
 
-fn guest_mac(layout: &Layout, uid: &str) -> Option<Mac> {
-    let mut netlink = Netlink::open_in(&layout.netns(uid)).ok()?;
-    netlink.link(GUEST_LINK).ok()??.mac
+/// The Ethernet address of the instance's end; all zeroes if there is no such end.
+fn guest_mac(layout: &Layout, uid: &str) -> Result<Mac> {
+    let link = Netlink::open_in(&layout.netns(uid)).and_then(|mut netlink| netlink.link(GUEST_LINK));
+    Ok(link.map_err(|e| chain(&e))?.and_then(|link| link.mac).unwrap_or_default())
 }
 
 fn observed_uplink(link: &Link, attached: &BTreeMap<u32, Attached>) -> ObservedUplink {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use madang_api::{ApiError, LiveProbe};
@@ -66,14 +65,13 @@ fn compare(answer: &Answer, passed: bool, dropped: &[DropReason], said: Verdict)
 }
 
 fn port_of(agent: &Agent, from: &Instance) -> Option<PortId> {
-    let picture = agent.picture.read().unwrap_or_else(PoisonError::into_inner);
+    let picture = agent.picture();
     let mut ports = picture.desired.tables.ports.iter();
     ports.find(|(_, port)| port.vpc == from.vpc && port.address == from.address).map(|(id, _)| *id)
 }
 
 fn drops(agent: &Agent, port: Option<PortId>) -> Result<BTreeMap<DropReason, u64>, ApiError> {
-    let host = agent.host.lock().unwrap_or_else(PoisonError::into_inner);
-    let counts = host.datapath.drops().map_err(|error| ApiError::internal(chain(&error)))?;
+    let counts = agent.kernel.drops().map_err(|error| ApiError::internal(chain(&error)))?;
     let of_port = counts.into_iter().filter(|count| Some(PortId(count.ifindex)) == port);
     Ok(of_port.map(|count| (count.reason, count.packets)).collect())
 }
@@ -83,8 +81,7 @@ fn flow_passed(agent: &Agent, vpc: VpcId, probe: &Probe, source_port: u16) -> Re
     let Probe { source, destination, port: destination_port, protocol, .. } = *probe;
     let tuple = Tuple { source, destination, source_port, destination_port };
     let key = FlowKey { vpc, tuple, protocol };
-    let host = agent.host.lock().unwrap_or_else(PoisonError::into_inner);
-    let flows = host.datapath.flows().map_err(|error| ApiError::internal(chain(&error)))?;
+    let flows = agent.kernel.flows().map_err(|error| ApiError::internal(chain(&error)))?;
     Ok(flows.iter().any(|entry| entry.key == key && entry.flow.packets > 0))
 }
 

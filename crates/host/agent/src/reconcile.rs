@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use madang_api::{ApiError, INSTANCE_FINALIZER, Reason};
@@ -10,11 +9,13 @@ use madang_compile::Desired;
 use madang_compute::State;
 use madang_model::Resource;
 use madang_plan::{Action, Plan};
+use madang_store::Revision;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::AgentError;
 use crate::daemon::Agent;
-use crate::host::Facts;
+use crate::host::{Facts, Host, subject};
 use crate::runtime::chain;
 use crate::status::{InstanceFacts, Verdict, updated};
 use crate::workloads::Workloads;
@@ -26,39 +27,54 @@ const IDLE: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(50);
 
 /// What the loop saw and wanted last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Picture {
-    pub(crate) world: World,
-    pub(crate) desired: Desired,
+    pub(crate) world: Arc<World>,
+    pub(crate) desired: Arc<Desired>,
+    /// The interfaces that `desired` is for.
+    interfaces: madang_compile::Host,
 }
 
 /// The loop's thread.
 pub(crate) struct Reconciler {
-    thread: JoinHandle<()>,
+    /// Comes back when the loop ends; never, if it breaks off.
+    host: oneshot::Receiver<Host>,
 }
 
 impl Reconciler {
     /// Starts the loop.
-    pub(crate) fn start(agent: Arc<Agent>) -> Result<Self, AgentError> {
-        let runtime = Handle::current();
+    pub(crate) fn start(agent: Arc<Agent>, host: Host) -> Result<Self, AgentError> {
         crate::node::register(&agent.registry)?;
-        let body = move || Loop { workloads: Workloads::default(), said: BTreeSet::new(), agent, runtime }.run();
+        let (ended, receiver) = oneshot::channel();
+        let runtime = Handle::current();
+        let workloads = Workloads::new(agent.driver.clone(), runtime.clone());
+        let (seen, said) = (None, BTreeSet::new());
+        let body = move || {
+            let mut this = Loop { agent, host, workloads, seen, said };
+            this.run(&runtime);
+            let _ = ended.send(this.host);
+        };
         let thread = std::thread::Builder::new().name("reconcile".to_owned()).spawn(body);
-        let thread = thread.map_err(AgentError::Thread)?;
-        Ok(Self { thread })
+        thread.map_err(AgentError::Thread)?;
+        Ok(Self { host: receiver })
     }
 
     /// Waits for the loop to end; it does after [`Agent::shutdown`] was set.
-    pub(crate) async fn join(self) {
-        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    ///
+    /// # Errors
+    /// It has broken off.
+    pub(crate) async fn ended(&mut self) -> Result<Host, AgentError> {
+        (&mut self.host).await.map_err(|_| AgentError::Loop)
     }
 }
 
 struct Loop {
     agent: Arc<Agent>,
-    runtime: Handle,
+    host: Host,
     workloads: Workloads,
-    /// What has been logged already, so that a trouble that stays is said once.
+    /// What was last reported on.
+    seen: Option<(Revision, Facts, Turn)>,
+    /// The troubles of the last turn, so that one that stays is said once.
     said: BTreeSet<String>,
 }
 
@@ -81,102 +97,139 @@ fn declared_uid(resource: &Resource) -> Option<&str> {
 }
 
 /// What one turn came to.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Turn {
     /// What failed, by the instance's uid.
     failed: BTreeMap<String, String>,
     /// What failed for everybody.
     broken: Option<String>,
-    /// Whether something was done, or is under way.
+    /// What is not well, in words.
+    troubles: BTreeSet<String>,
+    /// Whether something was done, so that there is more to see soon.
     busy: bool,
 }
 
 impl Loop {
-    fn run(mut self) {
+    fn run(&mut self, runtime: &Handle) {
+        let done = self.workloads.done();
         let mut changed = self.agent.registry.changed();
         let mut asked = self.agent.shutdown.subscribe();
         while asked.borrow_and_update().is_none() {
             changed.mark_unchanged();
-            let pause = match self.turn() {
-                Ok(turn) if turn.busy => BUSY,
-                Ok(_) => IDLE,
-                Err(error) => {
-                    self.say(format!("cannot read what is declared: {}", chain(&error)));
-                    IDLE
-                }
-            };
-            self.runtime.block_on(async {
+            let turn = self.turn();
+            for trouble in turn.troubles.difference(&self.said) {
+                tracing::warn!("{trouble}");
+            }
+            self.said = turn.troubles;
+            let pause = if turn.busy { BUSY } else { IDLE };
+            runtime.block_on(async {
                 tokio::select! {
                     _ = changed.changed() => {}
                     _ = asked.changed() => {}
+                    () = done.notified() => {}
                     () = tokio::time::sleep(pause) => {}
                 }
             });
         }
     }
 
-    fn turn(&mut self) -> Result<Turn, ApiError> {
-        let agent = Arc::clone(&self.agent);
-        let picture = Arc::clone(&agent.picture.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-        let world = if picture.world.revision == agent.registry.revision() && !picture.world.resources.is_empty() {
-            picture.world.clone()
-        } else {
-            World::read(&agent.registry)?
-        };
-        let mut host = agent.host.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut turn = Turn::default();
-        let facts = match host.observe(&world, &agent.driver, &mut self.workloads) {
-            Ok(facts) => facts,
+    fn turn(&mut self) -> Turn {
+        let mut turn = Turn { failed: self.workloads.settle(), ..Turn::default() };
+        let last = self.agent.picture();
+        let world = match self.world(&last) {
+            Ok(world) => world,
             Err(error) => {
-                self.say(format!("cannot see this host's state: {error}"));
-                return Ok(turn);
+                turn.troubles.insert(format!("cannot read what is declared: {}", chain(&error)));
+                return turn;
             }
         };
-        let desired = world.network.for_host(&facts.observed.host());
-        let mut plan = madang_plan::plan(&desired, &facts.observed);
-        spare(&mut plan, &world);
-        for not_done in &plan.not_done {
-            self.say(format!("not done: {not_done}"));
-        }
-        turn.busy = !plan.is_empty();
-        let desired = if plan.is_empty() {
-            // Nothing is amiss any more: what goes wrong from now on is news.
-            self.said.clear();
-            desired
-        } else {
-            let done = self.runtime.block_on(host.carry_out(&plan, &world, desired, &agent.driver, &mut self.workloads));
-            turn.busy = done.failed.is_empty() && done.broken.is_none();
-            done.failed.values().chain(&done.broken).for_each(|trouble| self.say(trouble.clone()));
-            (turn.failed, turn.broken) = (done.failed, done.broken);
-            done.desired
+        let facts = match self.look(&world, &last) {
+            Ok((picture, facts)) => {
+                let desired = self.mend(&picture, &facts, &mut turn);
+                let picture = desired.map_or(picture.clone(), |desired| Picture { desired: Arc::new(desired), ..picture });
+                self.agent.show(picture);
+                facts
+            }
+            Err(error) => {
+                turn.broken = Some(format!("cannot see this host's state: {error}"));
+                Facts::default()
+            }
         };
-        if let Err(error) = host.sweep(&desired) {
-            self.say(format!("cannot keep the host tidy: {error}"));
+        turn.troubles.extend(turn.failed.values().chain(&turn.broken).cloned());
+        self.report(&world, facts, &mut turn);
+        turn
+    }
+
+    /// What is declared now.
+    fn world(&self, last: &Picture) -> Result<Arc<World>, ApiError> {
+        let read = last.world.revision == self.agent.registry.revision() && !last.world.resources.is_empty();
+        if read { Ok(Arc::clone(&last.world)) } else { World::read(&self.agent.registry, &self.agent.layout).map(Arc::new) }
+    }
+
+    /// What is on the host now, and what it must have.
+    fn look(&mut self, world: &Arc<World>, last: &Picture) -> Result<(Picture, Facts), String> {
+        let mut observed = self.host.observe(world)?;
+        let interfaces = observed.host();
+        let same = Arc::ptr_eq(world, &last.world) && interfaces == last.interfaces;
+        let desired = if same { Arc::clone(&last.desired) } else { Arc::new(world.network.for_host(&interfaces)) };
+        let running = self.agent.driver.observe().map_err(|error| chain(&error))?;
+        observed.workloads = self.workloads.observed(world, &desired, &running);
+        let processes = running.into_iter().map(|workload| (workload.uid.clone(), workload)).collect();
+        Ok((Picture { world: Arc::clone(world), desired, interfaces }, Facts { observed, processes }))
+    }
+
+    /// Does what differs. Gives what the host must have, if new interfaces have changed it.
+    fn mend(&mut self, picture: &Picture, facts: &Facts, turn: &mut Turn) -> Option<Desired> {
+        let mut plan = madang_plan::plan(&picture.desired, &facts.observed);
+        spare(&mut plan, &picture.world);
+        turn.troubles.extend(plan.not_done.iter().map(|not_done| format!("not done: {not_done}")));
+        if plan.is_empty() {
+            if let Err(error) = self.host.sweep(&picture.desired, &facts.observed) {
+                turn.troubles.insert(format!("cannot keep the host tidy: {error}"));
+            }
+            return None;
         }
-        drop(host);
-        let picture = Arc::new(Picture { world, desired });
-        *agent.picture.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&picture);
-        self.report(&picture, &facts, &mut turn);
-        Ok(turn)
+        let is_idle = |action: &Action| subject(action).is_some_and(|uid| self.workloads.is_busy(uid));
+        let idle = plan.actions.iter().all(is_idle);
+        let shutdown = self.agent.shutdown.subscribe();
+        let is_ending = || shutdown.borrow().is_some();
+        let both = (&*picture.desired, &facts.observed);
+        let done = self.host.carry_out(&plan, &picture.world, both, &mut self.workloads, is_ending);
+        turn.busy = !idle && done.failed.is_empty() && done.broken.is_none();
+        turn.failed.extend(done.failed);
+        turn.broken = done.broken;
+        done.desired
     }
 
     /// Writes what is true of every resource, and lets go of what is gone.
-    fn report(&mut self, picture: &Picture, facts: &Facts, turn: &mut Turn) {
-        let now = crate::node::now();
-        for resource in &picture.world.resources {
-            if resource.metadata().deletion_timestamp.is_some() {
-                self.let_go(resource, facts, turn);
-                continue;
-            }
-            let (verdict, instance) = self.verdict(resource, picture, facts, turn);
-            if let Some(new) = updated(resource, &verdict, instance, &now)
-                && let Err(error) = self.agent.registry.update_status(new)
-                && !error.is(Reason::Conflict)
-                && !error.is(Reason::NotFound)
-            {
-                self.say(format!("cannot record the status of {}: {}", resource.object_ref(), chain(&error)));
+    fn report(&mut self, world: &World, facts: Facts, turn: &mut Turn) {
+        let now = (world.revision, facts, turn.clone());
+        if self.seen.as_ref() == Some(&now) {
+            return;
+        }
+        let (_, facts, _) = &now;
+        self.workloads.forget(|uid| !world.workloads.contains_key(uid) && !facts.processes.contains_key(uid));
+        let time = crate::node::now();
+        let node = crate::node::name();
+        for resource in &world.resources {
+            let written = if resource.metadata().deletion_timestamp.is_some() {
+                self.let_go(resource, facts, turn)
+            } else {
+                let (verdict, instance) = self.verdict(resource, (world, &node), facts, turn);
+                let new = updated(resource, &verdict, instance, &time);
+                new.map_or(Ok(()), |new| self.agent.registry.update_status(new).map(drop))
+            };
+            match written {
+                Err(error) if error.is(Reason::Conflict) || error.is(Reason::NotFound) => {}
+                Err(error) => {
+                    // The disk is full, say: the others would fare no better.
+                    turn.troubles.insert(format!("cannot record a status: {}", chain(&error)));
+                    return;
+                }
+                Ok(()) => {}
             }
         }
+        self.seen = Some(now);
     }
 }
 
@@ -185,47 +238,52 @@ impl Loop {
     fn verdict(
         &self,
         resource: &Resource,
-        picture: &Picture,
+        (world, node): (&World, &str),
         facts: &Facts,
         turn: &mut Turn,
     ) -> (Verdict, Option<InstanceFacts>) {
-        if let Some(wrong) = picture.world.wrong.get(&resource.object_ref()) {
+        if let Some(wrong) = world.wrong.get(&resource.object_ref()) {
             return (wrong.clone(), None);
         }
-        match resource {
+        if !world.holds(resource) {
+            let message = "something that it refers to is not right: look at what that says";
+            return (Verdict::not_ready("DependencyNotReady", message), None);
+        }
+        let verdict = match resource {
             Resource::Instance(instance) => {
                 let uid = instance.metadata.uid.as_deref().unwrap_or_default();
-                self.instance(uid, picture, facts, turn)
+                return self.instance(uid, node, facts, turn);
             }
-            Resource::AddressPool(pool) if !facts.observed.uplinks.contains_key(&pool.spec.interface) => {
-                let message = format!(
-                    "this host has no interface {}: create it, or correct spec.interface",
-                    pool.spec.interface
-                );
-                (Verdict::not_ready("InterfaceNotFound", message), None)
+            Resource::Node(other) if other.metadata.name != node => {
+                Verdict::not_ready("NotThisHost", format!("this daemon runs on {node}"))
             }
-            Resource::Node(_) => (Verdict::ready("AgentRunning", "the agent runs and the datapath is loaded"), None),
-            _ => match &turn.broken {
-                Some(trouble) => (Verdict::not_ready("HostError", trouble), None),
-                None => (Verdict::ready("Programmed", "in force on this host"), None),
+            _ => match (&turn.broken, world.interface(resource)) {
+                (Some(trouble), _) => Verdict::not_ready("HostError", trouble),
+                (None, Some(interface)) if !facts.observed.uplinks.contains_key(interface) => {
+                    let message = format!(
+                        "this host has no interface {interface}: create it, or correct the pool's spec.interface"
+                    );
+                    Verdict::not_ready("InterfaceNotFound", message)
+                }
+                (None, _) if matches!(resource, Resource::Node(_)) => {
+                    Verdict::ready("AgentRunning", "the agent runs and the datapath is loaded")
+                }
+                (None, _) => Verdict::ready("Programmed", "in force on this host"),
             },
-        }
+        };
+        (verdict, None)
     }
 
     fn instance(
         &self,
         uid: &str,
-        picture: &Picture,
+        node: &str,
         facts: &Facts,
         turn: &mut Turn,
     ) -> (Verdict, Option<InstanceFacts>) {
-        if !picture.world.network.instances.contains_key(uid) {
-            let message = "something that it needs is not right: look at its subnet and VPC";
-            return (Verdict::not_ready("DependencyNotReady", message), None);
-        }
         let process = facts.processes.get(uid);
         let known = InstanceFacts {
-            node: crate::node::name(),
+            node: node.to_owned(),
             interface: self.agent.layout.port_name(uid),
             process: process.map(crate::workloads::status),
         };
@@ -242,7 +300,7 @@ impl Loop {
                 }
             },
             (None, _) => {
-                turn.busy = true;
+                turn.busy |= !self.workloads.is_busy(uid);
                 Verdict::not_ready("Creating", "its port and its process are being made")
             }
         };
@@ -250,26 +308,13 @@ impl Loop {
     }
 
     /// An instance that is being deleted is let go when nothing of it is left.
-    fn let_go(&mut self, resource: &Resource, facts: &Facts, turn: &mut Turn) {
-        let uid = resource.metadata().uid.clone().unwrap_or_default();
+    fn let_go(&self, resource: &Resource, facts: &Facts, turn: &Turn) -> Result<(), ApiError> {
+        let uid = resource.metadata().uid.as_deref().unwrap_or_default();
         let observed = &facts.observed;
-        let left = observed.namespaces.contains(&uid)
-            || observed.ports.contains_key(&uid)
-            || observed.workloads.contains_key(&uid);
-        if left {
-            turn.busy |= turn.failed.is_empty();
-            return;
-        }
-        if let Err(error) = self.agent.registry.finalize(resource, INSTANCE_FINALIZER) {
-            self.say(format!("cannot let go of {}: {}", resource.object_ref(), chain(&error)));
-        }
-    }
-
-    /// Says a trouble, once while it stays.
-    fn say(&mut self, trouble: String) {
-        if !self.said.contains(&trouble) {
-            tracing::warn!("{trouble}");
-            self.said.insert(trouble);
-        }
+        let left = observed.namespaces.contains(uid)
+            || observed.ports.contains_key(uid)
+            || observed.workloads.contains_key(uid)
+            || turn.broken.is_some();
+        if left { Ok(()) } else { self.agent.registry.finalize(resource, INSTANCE_FINALIZER) }
     }
 }

@@ -9,17 +9,30 @@ use madang_api::{
 use madang_compute::{ExecControl, ExecInput, ExecOutput, ExecSession};
 use madang_model::{ObjectRef, Resource};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::daemon::Agent;
 
+/// How many questions are answered at once: each reads the kernel's tables.
+const QUESTIONS: usize = 8;
+
 /// The agent, as the API sees it.
-pub(crate) struct HostRuntime(pub(crate) Arc<Agent>);
+pub(crate) struct HostRuntime {
+    agent: Arc<Agent>,
+    questions: Semaphore,
+}
+
+impl HostRuntime {
+    pub(crate) fn new(agent: Arc<Agent>) -> Self {
+        Self { agent, questions: Semaphore::new(QUESTIONS) }
+    }
+}
 
 impl Runtime for HostRuntime {
     fn explain(&self, query: ExplainQuery) -> Answer<'_, Explanation> {
-        let agent = Arc::clone(&self.0);
+        let agent = Arc::clone(&self.agent);
         Box::pin(async move {
+            let _turn = self.questions.acquire().await;
             let explained = tokio::task::spawn_blocking(move || crate::explain::explain(&agent, &query));
             explained.await.map_err(|error| ApiError::internal(format!("explaining failed: {error}")))?
         })
@@ -31,8 +44,8 @@ impl Runtime for HostRuntime {
         options: LogOptions,
     ) -> Answer<'_, Box<dyn AsyncRead + Send + Unpin>> {
         Box::pin(async move {
-            let uid = self.0.uid(&instance)?;
-            let log = self.0.driver.logs(&uid, options.follow, options.tail);
+            let uid = self.agent.uid(&instance)?;
+            let log = self.agent.driver.logs(&uid, options.follow, options.tail);
             Ok(Box::new(log.map_err(|error| failed(&instance, &error))?) as Box<dyn AsyncRead + Send + Unpin>)
         })
     }
@@ -53,17 +66,17 @@ impl Runtime for HostRuntime {
     }
 
     fn shutdown(&self, remove: bool) -> Answer<'_, ()> {
-        let asked = self.0.shutdown.send(Some(remove));
+        let asked = self.agent.shutdown.send(Some(remove));
         Box::pin(async move { asked.map_err(|_| ApiError::internal("the daemon is ending already")) })
     }
 }
 
 impl HostRuntime {
     async fn start(&self, instance: &ObjectRef, request: ExecRequest) -> Result<ExecSession, ApiError> {
-        let uid = self.0.uid(instance)?;
+        let uid = self.agent.uid(instance)?;
         let ExecRequest { command, tty, columns, rows } = request;
         let request = madang_compute::ExecRequest { command, tty, columns, rows };
-        self.0.driver.exec(&uid, request).await.map_err(|error| failed(instance, &error))
+        self.agent.driver.exec(&uid, request).await.map_err(|error| failed(instance, &error))
     }
 }
 

@@ -7,12 +7,13 @@ use madang_kernel::netns;
 
 use crate::AgentError;
 use crate::daemon::Agent;
+use crate::host::Host;
 use crate::runtime::chain;
 use crate::workloads::GRACE;
 
 /// Removes processes, ports, namespaces, programs, maps, rules and control groups. It goes on where something fails, and
 /// says at the end what.
-pub(crate) async fn remove_all(agent: &Agent) -> Result<(), AgentError> {
+pub(crate) async fn remove_all(agent: &Agent, mut host: Host) -> Result<(), AgentError> {
     let mut troubles = Vec::new();
     let mut note = |result: Result<(), String>| troubles.extend(result.err());
     match agent.driver.observe() {
@@ -26,7 +27,6 @@ pub(crate) async fn remove_all(agent: &Agent) -> Result<(), AgentError> {
     let layout = &agent.layout;
     let directory = layout.run_dir().join("netns");
     let namespaces = netns::list(&directory).unwrap_or_default();
-    let mut host = agent.host.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for path in namespaces {
         let uid = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let deleted = Netlink::open().and_then(|mut netlink| netlink.delete_link(&layout.port_name(&uid)));

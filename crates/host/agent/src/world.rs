@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use madang_api::{ApiError, Registry};
-use madang_compile::Network;
-use madang_model::{ObjectRef, Resource};
+use madang_compile::{Host, Network, WorkloadSpec};
+use madang_compute::Workload;
+use madang_kernel::Layout;
+use madang_model::{Model, ObjectRef, Resource};
 use madang_store::Revision;
 
 use crate::status::{Verdict, wrong};
@@ -20,19 +22,70 @@ pub(crate) struct World {
     pub(crate) network: Network,
     /// What is wrong with the rest.
     pub(crate) wrong: BTreeMap<ObjectRef, Verdict>,
+    /// What is right, together with all that it needs.
+    model: Model,
+    /// What each instance runs, as the driver is told it, and the driver's hash of it.
+    pub(crate) workloads: BTreeMap<String, (Workload, String)>,
 }
 
 impl World {
     /// As it is now.
-    pub(crate) fn read(registry: &Registry) -> Result<Self, ApiError> {
+    pub(crate) fn read(registry: &Registry, layout: &Layout) -> Result<Self, ApiError> {
         let list = registry.all()?;
         let (model, diagnostics) = madang_model::check(&list.items);
         let network = madang_compile::compile(&model);
-        Ok(Self { revision: list.revision, resources: list.items, network, wrong: wrong(&diagnostics) })
+        let workloads = network.for_host(&Host::default()).workloads.into_iter().map(|spec| {
+            let workload = workload(layout, spec);
+            let hash = workload.spec_hash();
+            (workload.uid.clone(), (workload, hash))
+        });
+        let workloads = workloads.collect();
+        let wrong = wrong(&diagnostics);
+        Ok(Self { revision: list.revision, resources: list.items, network, wrong, model, workloads })
+    }
+
+    /// Whether the resource is right, and so is all that it needs.
+    pub(crate) fn holds(&self, resource: &Resource) -> bool {
+        let (model, name) = (&self.model, &resource.metadata().name);
+        match resource {
+            Resource::Node(_) => true,
+            Resource::AddressPool(_) => model.address_pools().contains_key(name),
+            Resource::Vpc(_) => model.vpcs().contains_key(name),
+            Resource::SecurityGroup(_) => model.security_groups().contains_key(name),
+            Resource::NatGateway(_) => model.nat_gateways().contains_key(name),
+            Resource::RouteTable(_) => model.route_tables().contains_key(name),
+            Resource::Subnet(_) => model.subnets().contains_key(name),
+            Resource::Instance(_) => model.instances().contains_key(name),
+            Resource::PublicAddress(_) => model.public_addresses().contains_key(name),
+        }
+    }
+
+    /// The interface that a resource of the outside stands on.
+    pub(crate) fn interface<'a>(&'a self, resource: &'a Resource) -> Option<&'a str> {
+        let pool = match resource {
+            Resource::AddressPool(pool) => return Some(&pool.spec.interface),
+            Resource::NatGateway(nat) => &nat.spec.pool,
+            Resource::PublicAddress(address) => &address.spec.pool,
+            _ => return None,
+        };
+        self.model.address_pools().get(pool).map(|pool| pool.spec.interface.as_str())
     }
 
     /// The resource of this name.
     pub(crate) fn find(&self, object: &ObjectRef) -> Option<&Resource> {
         self.resources.iter().find(|r| r.object_ref() == *object)
+    }
+}
+
+fn workload(layout: &Layout, spec: WorkloadSpec) -> Workload {
+    Workload {
+        netns: layout.netns(&spec.uid),
+        uid: spec.uid,
+        name: spec.name,
+        process: spec.process,
+        resources: spec.resources,
+        address: spec.address,
+        hosts: spec.hosts.lines.clone(),
+        nameservers: spec.nameservers,
     }
 }

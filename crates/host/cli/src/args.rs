@@ -159,7 +159,7 @@ pub(crate) struct ServeArgs {
 /// The whole file is checked and committed in one transaction, or nothing is. Does not wait until it is ready.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f shop.yaml --prune     and delete what the file no longer has\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f shop.yaml --prune     and delete what it no longer has\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
@@ -182,7 +182,7 @@ pub(crate) struct ApplyArgs {
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "diff",
-    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds; a file alone is checked without."
+    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds."
 )]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -307,7 +307,7 @@ pub(crate) struct LogsArgs {
 /// FROM and TO are instances' names, addresses, or `outside` for the far side of the uplink.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang explain web-1 db-1 --port 5432            does it get there, and why\n  madang explain outside 203.0.113.10 --port 80    from outside, by a forward\n  madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside\n  madang explain web-1 db-1 --port 5432 --live     send a real probe too\n\nExit status: 0 if it could be explained, also when the packet is dropped (see --exit-code).\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  madang explain web-1 db-1 --port 5432            does it get there, and why\n  madang explain outside 203.0.113.10 --port 80    from outside, by a forward\n  madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside\n  madang explain web-1 db-1 --port 5432 --live     send a real probe too\n\nExit status: 0 if it could be explained, also when the packet is dropped;\nsee --exit-code.\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct ExplainArgs {
     /// Who sends: an instance, an address, or outside
@@ -349,7 +349,7 @@ pub(crate) struct DoctorArgs {
 /// Print the JSON Schema of a kind, or of all
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that completes and checks YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
 )]
 pub(crate) struct SchemaArgs {
     /// The kind; all if left out

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use madang_agent::AgentError;
 use madang_api::{ClientError, Reason};
 use madang_model::{Diagnostic, SourceFile};
 
@@ -51,7 +52,7 @@ pub(crate) enum Failure {
     Host { doing: String, source: io::Error },
     /// The daemon in the foreground failed.
     #[error("the daemon failed")]
-    Serve { source: Box<dyn Error + Send + Sync> },
+    Serve { source: Box<AgentError> },
     /// It did not come to its end in time.
     #[error("{what}")]
     TimedOut { what: String, hint: String },
@@ -98,7 +99,9 @@ impl Failure {
             Self::Forbidden { .. } | Self::NotRoot { .. } => "run it again with sudo".to_owned(),
             Self::NotFound { .. } => "see what there is: madang get all".to_owned(),
             Self::Daemon { log, .. } => format!("see all of its log: {}; and madang doctor", log.display()),
-            Self::Serve { .. } => "see what this host lacks: madang doctor".to_owned(),
+            Self::Serve { source } if matches!(**source, AgentError::Datapath(_)) => {
+                "see what this host lacks: madang doctor".to_owned()
+            }
             Self::Empty { .. } => "declare a resource in it: apiVersion, kind, metadata, spec".to_owned(),
             Self::Api { source, .. }
                 if source.api().is_some_and(|error| error.is(Reason::InsufficientStorage)) =>

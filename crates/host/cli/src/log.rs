@@ -64,7 +64,8 @@ fn line(now: Timestamp, level: Level, fields: &Fields, style: Style) -> String {
     };
     let time = style.paint(Role::Faint, &format!("{now:.3}"));
     let level = style.paint(role, &format!("{level:<5}"));
-    format!("{time} {level} {}{}\n", fields.message, fields.others)
+    let text = format!("{}{}", fields.message, fields.others);
+    format!("{time} {level} {}\n", text.trim_start())
 }
 
 /// An event's message, and its other fields as ` name=value`.

@@ -1,6 +1,8 @@
 //! The process driver: starts shims, finds them again, and ends them.
 
+mod known;
 mod observe;
+mod tidy;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -18,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
+use self::known::AllKnown;
 pub use self::observe::ObservedWorkload;
 use crate::cage::Cage;
 use crate::error::Trying;
@@ -47,13 +50,21 @@ struct Inner {
     sealed: Mutex<Option<OwnedFd>>,
     /// Instances that are just being started or stopped.
     busy: Mutex<HashSet<String>>,
+    /// What the last look at the instances told.
+    known: Mutex<AllKnown>,
 }
 
 impl Driver {
     /// For the instances of this layout; their shims run from this binary, which has the subcommands `shim` and
     /// `sandbox-exec`.
     pub fn new(layout: Layout, exe: PathBuf) -> Self {
-        Self(Arc::new(Inner { layout, exe, sealed: Mutex::default(), busy: Mutex::default() }))
+        Self(Arc::new(Inner {
+            layout,
+            exe,
+            sealed: Mutex::default(),
+            busy: Mutex::default(),
+            known: Mutex::default(),
+        }))
     }
 
     /// Makes the workload run. If it runs already, and from the same spec, only its hosts and name servers are renewed.
@@ -70,8 +81,22 @@ impl Driver {
         self.apart(move |inner| inner.stop(&uid, grace)).await
     }
 
-    /// Every instance that was started and not stopped, in the order of their uids. What a daemon began and did not
-    /// finish is removed.
+    /// Renews the hosts and name servers of an instance that is there, and nothing else: it is never started, whether its
+    /// process runs or has ended. One that is not there is no error.
+    pub async fn renew_names(&self, workload: &Workload) -> Result<()> {
+        let workload = workload.clone();
+        self.apart(move |inner| inner.renew_names(&workload)).await
+    }
+
+    /// Removes what a daemon began to start and did not finish, and ends and removes the control groups that no instance
+    /// has. Gives what could not be removed, by its uid, and why; the uid is empty where it is about all of them.
+    pub async fn tidy(&self) -> Vec<(String, Error)> {
+        let inner = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || inner.tidy()).await.expect("the driver does not panic")
+    }
+
+    /// Every instance that was started and not stopped, in the order of their uids; also one that a daemon began to start
+    /// and did not finish. One that cannot be read is `Exited`, and its message says why. Changes nothing.
     pub fn observe(&self) -> Result<Vec<ObservedWorkload>> {
         self.0.observe()
     }
@@ -111,7 +136,7 @@ impl Inner {
     fn start(&self, workload: Workload) -> Result<()> {
         let dir = InstanceDir::new(&self.layout, &workload.uid)?;
         let _busy = self.occupy(&workload.uid)?;
-        if dir.shim().ok().flatten().is_some() {
+        if dir.living_shim()?.is_some() {
             let same = dir.order()?.is_some_and(|order| order.spec_hash == workload.spec_hash());
             return if same { dir.write_names(&workload) } else { Err(Error::Differs(workload.uid)) };
         }
@@ -151,10 +176,16 @@ impl Inner {
         Err(Error::Start { name: order.workload.name.clone(), reason })
     }
 
+    fn renew_names(&self, workload: &Workload) -> Result<()> {
+        let dir = InstanceDir::new(&self.layout, &workload.uid)?;
+        let _busy = self.occupy(&workload.uid)?;
+        if dir.exists() { dir.write_names(workload) } else { Ok(()) }
+    }
+
     fn stop(&self, uid: &str, grace: Duration) -> Result<()> {
         let dir = InstanceDir::new(&self.layout, uid)?;
         let _busy = self.occupy(uid)?;
-        if let Some(shim) = dir.shim().ok().flatten() {
+        if let Some(shim) = dir.living_shim()? {
             shim.signal(Signal::TERM).map_err(Error::Kernel)?;
             shim.wait(grace).map_err(Error::Kernel)?;
         }
@@ -163,7 +194,7 @@ impl Inner {
 
     /// Ends and removes whatever there is of an instance.
     fn remove(&self, dir: &InstanceDir, uid: &str) -> Result<()> {
-        if let Some(shim) = dir.shim().ok().flatten() {
+        if let Some(shim) = dir.living_shim()? {
             // With process 1 everything in its PID namespace ends, and before it does.
             shim.signal(Signal::KILL).map_err(Error::Kernel)?;
             if !shim.wait(TO_DIE).map_err(Error::Kernel)? {
@@ -173,11 +204,13 @@ impl Inner {
                 });
             }
         }
-        // A shim that had not said yet who it is finds neither its directory nor its control group, and gives up.
+        // A shim that had not said yet who it is finds neither its control group nor its directory, and gives up. The
+        // directory last: as long as it is there, somebody knows that there is something to remove.
+        Cage::open(&self.layout, uid)?.remove(TO_DIE)?;
         if dir.exists() {
             fs::remove_dir_all(dir.path()).on("remove", dir.path())?;
         }
-        Cage::open(&self.layout, uid)?.remove(TO_DIE)
+        Ok(())
     }
 
     /// The directory of an instance that is there.

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use madang_kernel::Layout;
@@ -99,8 +100,14 @@ struct ShimFile {
 }
 
 /// Which boot this is: start times of another one mean nothing.
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+fn boot_id() -> Result<&'static str> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(boot);
+    }
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    let boot = fs::read_to_string(path).on("read", path)?;
+    Ok(BOOT.get_or_init(|| boot.trim().to_owned()))
 }
 
 /// An instance's directory, by its path: for the driver.
@@ -176,10 +183,19 @@ impl InstanceDir {
     /// Who its shim is, if it lives.
     pub(crate) fn shim(&self) -> Result<Option<ProcessId>> {
         let file: Option<ShimFile> = self.read("shim.pid")?;
-        let Some(ShimFile { process, .. }) = file.filter(|file| file.boot == boot_id()) else {
+        let Some(ShimFile { process, boot }) = file else { return Ok(None) };
+        if boot != boot_id()? {
             return Ok(None);
-        };
+        }
         Ok(process.is_alive().map_err(Error::Kernel)?.then_some(process))
+    }
+
+    /// The same; nobody, if what it said of itself is damaged: it does not repeat it.
+    pub(crate) fn living_shim(&self) -> Result<Option<ProcessId>> {
+        match self.shim() {
+            Err(Error::Damaged { .. }) => Ok(None),
+            other => other,
+        }
     }
 
     /// By a descriptor.
@@ -223,7 +239,7 @@ impl OpenDir {
 
     /// Says who the shim is.
     pub(crate) fn write_shim(&self, process: ProcessId) -> Result<()> {
-        let file = ShimFile { process, boot: boot_id() };
+        let file = ShimFile { process, boot: boot_id()?.to_owned() };
         self.replace("shim.pid", &serde_json::to_vec(&file).expect("string keys"))
     }
 

@@ -37,24 +37,26 @@ impl Port<'_> {
     /// Makes the port between the host and the namespace that is bound to this file.
     ///
     /// The instance's end is complete and up; the host's end is down, so that nothing passes before the programs are
-    /// attached and [`Netlink::set_up`] is called. If anything fails, nothing is left.
+    /// attached and [`Netlink::set_up`] is called. If anything fails, nothing is left. The alias comes last: a port
+    /// without one was left half made, by a crash.
     pub fn create(&self, host: &mut Netlink, namespace: &Path) -> Result<Link> {
         let veth = Veth {
             name: self.name,
-            alias: self.alias,
+            alias: "",
             mac: GATEWAY_MAC,
             peer_name: GUEST_LINK,
             peer_mac: self.mac,
             mtu: self.mtu,
         };
         let link = host.create_veth(&veth, netns::open(namespace)?)?;
-        let configured =
-            quiet_host_end(self.name).and_then(|()| netns::enter(namespace, || self.configure_guest())?);
+        let configured = quiet_host_end(self.name)
+            .and_then(|()| netns::enter(namespace, || self.configure_guest())?)
+            .and_then(|()| host.set_alias(&link, self.alias));
         if let Err(error) = configured {
             host.delete_link(self.name)?;
             return Err(error);
         }
-        Ok(link)
+        Ok(Link { alias: Some(self.alias.to_owned()), ..link })
     }
 
     /// Sets up the instance's end; called inside the instance's namespace.

@@ -268,6 +268,37 @@ fn interfaces_come_and_go_by_clsact() {
 }
 
 #[test]
+fn a_filter_that_somebody_took_away_is_put_back() {
+    if !support::privileged() {
+        return;
+    }
+    support::enter_new_network();
+    let private = support::Private::new();
+    let options = Options { hook: Hook::Clsact, ..FEW };
+    let mut datapath = Datapath::open(&private.layout, &options).unwrap();
+    support::run("ip link add v0 type veth peer name v1");
+    datapath.attach_port(support::ifindex("v0")).unwrap();
+    let has_filter = || support::run("tc filter show dev v0 ingress").contains("from_port");
+    assert!(has_filter());
+
+    support::run("tc qdisc del dev v0 clsact");
+    assert!(!has_filter());
+    drop(datapath);
+    let mut datapath = Datapath::open(&private.layout, &options).unwrap();
+    assert!(has_filter());
+
+    // And one whose pin is lost is no obstacle.
+    for pin in fs::read_dir(datapath.map_directory().parent().unwrap().join("filters")).unwrap() {
+        fs::remove_file(pin.unwrap().path()).unwrap();
+    }
+    assert!(datapath.attached().unwrap().is_empty());
+    datapath.attach_port(support::ifindex("v0")).unwrap();
+    assert!(has_filter());
+    datapath.detach(support::ifindex("v0")).unwrap();
+    assert!(!has_filter());
+}
+
+#[test]
 fn without_privilege_it_says_so() {
     if !support::privileged() {
         return;

@@ -260,6 +260,9 @@ fn sockets_meet(hook: Hook) {
         assert!(flow.bytes / flow.packets > 3000, "segmentation offload is in use: {flow:?}");
     }
     refused_at_once(&net, &mut datapath);
+    let expired = datapath.flows().unwrap().iter().filter(|entry| entry.remaining.is_zero()).count();
+    assert!(datapath.collect().unwrap() >= expired, "what has expired is collected");
+    assert!(datapath.flows().unwrap().len() >= 8 - expired.min(8), "what has not stays");
 
     for ifindex in [net.port_a, net.port_b, net.uplink] {
         datapath.detach(ifindex).unwrap();

@@ -229,7 +229,10 @@ fn explain_asks_and_tells() {
     world.madang(&["explain", "web-1", "outside", "--live"]);
     let asked = world.host.asked.lock().unwrap();
     assert_eq!((asked[0].protocol.as_str(), asked[1].from.as_str()), ("tcp", "outside"));
-    assert_eq!((asked[3].protocol.as_str(), asked[3].to.as_str(), asked[3].live), ("icmp", "192.0.2.1", true));
+    assert_eq!(
+        (asked[3].protocol.as_str(), asked[3].to.as_str(), asked[3].live),
+        ("icmp", "192.0.2.1", true)
+    );
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Paths count as the resources were written, and say no more than what made the entry.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod common;
 
 use std::collections::BTreeMap;

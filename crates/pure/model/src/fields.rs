@@ -188,9 +188,12 @@ fn type_hint(shape: &Shape, value: &Value) -> Option<String> {
         }
         (_, Value::Null) => Some("write a value, or leave the field out".to_owned()),
         // A command as a shell would take it, or several things in one text.
-        (Shape::List(_), Value::String(text)) if text.contains(' ') && !text.contains(['"', '\'']) => {
+        (Shape::List(_), Value::String(text)) if text.contains(' ') => {
             let words: Vec<Value> = text.split_whitespace().map(Value::from).collect();
-            Some(format!("write it as a list: {}", flow(&Value::Array(words))))
+            Some(match text.contains(['"', '\'']) {
+                true => "write it as a list, each word or quoted text as an item of its own".to_owned(),
+                false => format!("write it as a list: {}", flow(&Value::Array(words))),
+            })
         }
         (Shape::List(_), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
             Some(format!("write it as a list: [{}]", flow(value)))

@@ -197,7 +197,8 @@ impl Planner<'_> {
                         .to_owned(),
                 });
             }
-            if workload.hosts_hash.is_some_and(|hash| hash != hosts.hash) {
+            let runs = workload.state == WorkloadState::Alive;
+            if runs && workload.hosts_hash.is_some_and(|hash| hash != hosts.hash) {
                 self.steps.start.push(Action::WriteHosts { uid, name });
             }
         }
@@ -219,6 +220,8 @@ fn delete_port(uid: &str, port: &ObservedPort, why: String) -> Action {
 fn mismatch(spec: &PortSpec, port: &ObservedPort, namespace: bool) -> Option<String> {
     if !namespace {
         Some("its network namespace is gone".to_owned())
+    } else if !port.complete {
+        Some("it was left half made".to_owned())
     } else if port.mac != spec.mac {
         Some(format!("its MAC is {}, and must be {}", port.mac, spec.mac))
     } else if port.mtu != spec.mtu {

@@ -27,6 +27,8 @@ pub struct ObservedPort {
     pub name: String,
     /// The index of the interface on the host's side.
     pub port: PortId,
+    /// Whether it was made to the end, with all that is in the instance's end.
+    pub complete: bool,
     /// The Ethernet address of the instance's end.
     pub mac: Mac,
     /// The largest IP packet.

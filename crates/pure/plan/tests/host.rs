@@ -52,6 +52,7 @@ impl Sim<'_> {
                 assert!(self.host.namespaces.contains(&spec.uid));
                 self.next_index += 1;
                 let port = ObservedPort {
+                    complete: true,
                     name: spec.name.clone(),
                     port: PortId(self.next_index),
                     mac: spec.mac,
@@ -279,7 +280,7 @@ fn hosts() -> impl Strategy<Value = HostObserved> {
                 let mtu = if wrong == 1 { 1400 } else { 1500 };
                 host.ports.insert(
                     uid.to_owned(),
-                    ObservedPort { name: name.clone(), port: PortId(n), mac, mtu, up, attached },
+                    ObservedPort { name: name.clone(), port: PortId(n), complete: n % 5 != 0, mac, mtu, up, attached },
                 );
             }
             if let Some((right, hosts_hash, state)) = workload {

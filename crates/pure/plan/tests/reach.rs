@@ -119,4 +119,16 @@ proptest! {
         prop_assert_eq!(preview(&world, &[]).reachability.cuts, opens.reachability.opens);
         prop_assert!(preview(&world, &world).is_empty());
     }
+
+    #[test]
+    fn what_loses_what_it_needs_opens_nothing(world in worlds(), gone in any::<prop::sample::Index>()) {
+        let mut rest = world.clone();
+        let gone = rest.remove(gone.index(world.len()));
+        // Without one that is declared, a VPC has the default group that it has anyway, and a subnet without its route
+        // table reaches its VPC, even where the table had a blackhole.
+        let replaced = matches!(&gone, Resource::SecurityGroup(group) if group.metadata.name == "default")
+            || matches!(gone, Resource::RouteTable(_));
+        let opens = preview(&world, &rest).reachability.opens;
+        prop_assert!(replaced || opens.is_empty(), "without {}: {opens:?}", gone.object_ref());
+    }
 }

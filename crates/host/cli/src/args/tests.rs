@@ -200,16 +200,13 @@ fn the_help_of_explain() {
               [default: auto]
 
     Examples:
-      madang explain web-1 db-1 --port 5432             does web-1 reach the
-      database, and why
-      madang explain outside 203.0.113.10 --port 80     from outside, through a port
-      forward
-      madang explain db-1 198.51.100.7 --proto icmp     a ping to the outside
-      madang explain web-1 db-1 --port 5432 --live      send a real probe too, and
-      compare
+      madang explain web-1 db-1 --port 5432            does it get there, and why
+      madang explain outside 203.0.113.10 --port 80    from outside, by a forward
+      madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside
+      madang explain web-1 db-1 --port 5432 --live     send a real probe too
 
-    Exit status: 0 if it could be explained, also when the packet is dropped (see
-    --exit-code).
+    Exit status: 0 if it could be explained, also when the packet is dropped;
+    see --exit-code.
 
     Needs root: yes, to speak to the daemon.
     ");

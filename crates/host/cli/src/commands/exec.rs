@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Read, Write};
 
-use madang_api::frames::{Frame, FrameReader, FrameWriter};
+use madang_api::frames::{Frame, FrameError, FrameReader, FrameWriter};
 use madang_api::{Duplex, ExecRequest};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -67,12 +67,8 @@ async fn converse(stream: Box<dyn Duplex>, stdin: bool, tty: bool) -> Result<End
     let mut resized = signal(SignalKind::window_change()).map_err(terminal)?;
     loop {
         tokio::select! {
-            frame = frames.next() => match frame {
-                Ok(Some(Frame::Stdout(data))) => write_to(&mut io::stdout().lock(), &data)?,
-                Ok(Some(Frame::Stderr(data))) => write_to(&mut io::stderr().lock(), &data)?,
-                Ok(Some(Frame::Exit { code, message })) => return Ok(End::Exited { code, message }),
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return Ok(End::Lost),
+            frame = frames.next() => if let Some(end) = received(frame)? {
+                return Ok(end);
             },
             data = next(&mut input) => {
                 let ended = data.is_none();
@@ -95,6 +91,18 @@ async fn converse(stream: Box<dyn Duplex>, stdin: bool, tty: bool) -> Result<End
     }
 }
 
+/// Prints what came, or says that it was the end.
+fn received(frame: Result<Option<Frame>, FrameError>) -> Result<Option<End>, Failure> {
+    match frame {
+        Ok(Some(Frame::Stdout(data))) => write_to(&mut io::stdout().lock(), &data)?,
+        Ok(Some(Frame::Stderr(data))) => write_to(&mut io::stderr().lock(), &data)?,
+        Ok(Some(Frame::Exit { code, message })) => return Ok(Some(End::Exited { code, message })),
+        Ok(Some(_)) => {}
+        Ok(None) | Err(_) => return Ok(Some(End::Lost)),
+    }
+    Ok(None)
+}
+
 /// Sends a frame, and meanwhile prints what comes: a command that waits to be read must not keep its input from coming.
 async fn send(
     writer: &mut FrameWriter<WriteHalf<Box<dyn Duplex>>>,
@@ -107,12 +115,8 @@ async fn send(
         tokio::select! {
             // A command that has closed its input, or ended, says so itself.
             _ = &mut sending => return Ok(None),
-            frame = frames.next() => match frame {
-                Ok(Some(Frame::Stdout(data))) => write_to(&mut io::stdout().lock(), &data)?,
-                Ok(Some(Frame::Stderr(data))) => write_to(&mut io::stderr().lock(), &data)?,
-                Ok(Some(Frame::Exit { code, message })) => return Ok(Some(End::Exited { code, message })),
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return Ok(Some(End::Lost)),
+            frame = frames.next() => if let Some(end) = received(frame)? {
+                return Ok(Some(end));
             },
         }
     }

@@ -39,8 +39,8 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
     let result = match client.apply_bundle(&bundle).await {
         Ok(result) => result,
         Err(error) => {
-            if started {
-                end_if_empty(context, &client).await?;
+            if started && let Err(failure) = end_if_empty(context, &client).await {
+                context.report(&failure);
             }
             return Err(declared.refused("apply the resources", error));
         }
@@ -51,11 +51,16 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
         return Ok(());
     }
     let objects: Vec<_> = declared.objects().into_iter().filter(|object| object.kind != Kind::Node).collect();
-    match wait(context, &client, &objects, Goal::READY, args.timeout).await? {
+    let waited = wait(context, &client, &objects, Goal::READY, args.timeout).await?;
+    let took = start.elapsed().as_secs_f64();
+    conclude(context, args, waited, &format!("{} in {took:.1} s", count(objects.len(), "resource")))
+}
+
+/// Says how it ended, and what can be done now.
+fn conclude(context: &Context, args: &UpArgs, waited: Waited, what: &str) -> Result<(), Failure> {
+    match waited {
         Waited::Done => {
-            let took = start.elapsed().as_secs_f64();
-            let done = format!("Ready: {} in {took:.1} s.", count(objects.len(), "resource"));
-            context.say(&context.words.paint(Role::Good, &done));
+            context.say(&context.words.paint(Role::Good, &format!("Ready: {what}.")));
             context.say(&format!("Take it down: {}", context.command(&format!("down {}", typed(args)))));
             Ok(())
         }

@@ -367,8 +367,8 @@ mod tests {
         NAME   CIDRS         STATUS   AGE    MTU    NUMBER   LABELS
         shop   10.0.0.0/16   Ready    150m   1500   1        -
 
-        NAME   VPC    IN        OUT       STATUS   AGE    INGRESS                                          EGRESS   LABELS
-        web    shop   2 rules   nothing   Ready    150m   tcp/80,8000-8100 from 0.0.0.0/0; icmp from web   -        -
+        NAME   VPC    IN        OUT       STATUS   AGE    INGRESS                                          EGRESS    LABELS
+        web    shop   2 rules   nothing   Ready    150m   tcp/80,8000-8100 from 0.0.0.0/0; icmp from web   nothing   -
 
         NAME   VPC    POOL       ADDRESS        STATUS   AGE    LABELS
         out    shop   internet   203.0.113.64   Ready    150m   -

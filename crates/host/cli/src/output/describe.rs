@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::explain::shown;
 use super::style::{Role, Style};
-use super::table::{Cell, Table};
 use super::text::{age, pad, width, wrap};
 use super::yaml::to_yaml;
 
@@ -118,11 +117,8 @@ fn used_by(resource: &Resource, all: &[Resource], style: Style) -> String {
     if users.is_empty() {
         return String::new();
     }
-    let mut table = Table::new([""]);
-    for user in &users {
-        table.row([Cell::new(format!("  {user}"), Role::Object)]);
-    }
-    format!("{}\n{}", style.paint(Role::Heading, "Used by"), table.continued(style, &mut Vec::new()))
+    let line = |user: &ObjectRef| format!("  {}\n", style.paint(Role::Object, &user.to_string()));
+    format!("{}\n{}", style.paint(Role::Heading, "Used by"), users.iter().map(line).collect::<String>())
 }
 
 /// The resources that a resource names.

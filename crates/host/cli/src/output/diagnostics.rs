@@ -143,7 +143,7 @@ mod tests {
     fn several_at_once() {
         let (mistakes, files) = mistakes();
         insta::assert_snapshot!(render(&mistakes, &files, Style::PLAIN, 100), @r#"
-        × Subnet/web: spec.cidr: 10.1.0.0/24 is outside its VPC
+          × Subnet/web: spec.cidr: 10.1.0.0/24 is outside its VPC
            ╭─[shop.yaml:7:9]
          6 │   # 한국어
          7 │   cidr: 10.1.0.0/24
@@ -174,7 +174,7 @@ mod tests {
         let (mistakes, files) = mistakes();
         let ascii = Style { unicode: false, ..Style::PLAIN };
         insta::assert_snapshot!(render(&mistakes[..1], &files, ascii, 40), @r"
-        x Subnet/web: spec.cidr: 10.1.0.0/24
+          x Subnet/web: spec.cidr: 10.1.0.0/24
           | is outside its VPC
            ,-[shop.yaml:7:9]
          6 |   # 한국어

@@ -78,7 +78,7 @@ impl Page<'_> {
         let mut verdict = explanation.verdict.clone();
         if let Some(reason) = explanation.reason.as_ref().filter(|reason| !verdict.contains(reason.as_str()))
         {
-            verdict += &format!(" ({reason})");
+            verdict = format!("{} ({reason})", verdict.trim_end_matches('.'));
         }
         let verdict = format!("{mark} {verdict}");
         lines.extend(wrap(&verdict, self.columns, "  ").iter().map(|line| self.style.paint(role, line)));

@@ -126,8 +126,8 @@ mod tests {
         ~ SecurityGroup/web spec.ingress[0].ports: [80] -> [80, 443]
         ~ Instance/web-1
             metadata.labels: + { app: web }
-            spec.process.command[2]: "a script\na script\na script\na script\na script\na script… -> "true"
-            spec.resources: - { cpu: "500m" }
+            spec.process.command[2]: "a script\na script\na script\na script\na script\na script… -> true
+            spec.resources: - { cpu: 500m }
         - Instance/old
         "#);
         insta::assert_snapshot!(summary(&changed(), false), @"1 to create, 2 to change, 1 to delete");
@@ -144,15 +144,15 @@ mod tests {
                 group.spec.ingress[0].ports = vec!["22".parse().unwrap()];
             }
         }
-        insta::assert_snapshot!(render(&madang_plan::preview(&before, &after), Style::PLAIN), @r#"
-        ~ SecurityGroup/web spec.ingress[0].ports: ["22"] -> ["80", "8000-8100"]
+        insta::assert_snapshot!(render(&madang_plan::preview(&before, &after), Style::PLAIN), @r"
+        ~ SecurityGroup/web spec.ingress[0].ports: [22] -> [80, 8000-8100]
         + Instance/db-1
 
         Reachability
           opens db-1 -> web-1 tcp/80, tcp/8000-8100
           opens db-1 -> outside tcp, udp, icmp
           opens outside -> web-1 tcp/8080 via 203.0.113.10:80
-        "#);
+        ");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use madang_api::INSTANCE_FINALIZER;
 use madang_model::{ObjectRef, Resource};
 
 use super::style::{Role, Style};
-use super::text::{cut, pad, width};
+use super::text::{cut, pad, printable, width};
 use crate::readiness::{Readiness, readiness};
 
 /// How far a resource is.
@@ -34,8 +35,13 @@ impl Step {
     /// How far a resource is on its way out: `None` is gone.
     pub(crate) fn down(resource: Option<&Resource>) -> Self {
         let Some(resource) = resource else { return Self::Done("gone") };
-        let waits = resource.metadata().finalizers.join(", ");
-        Self::Leaving(if waits.is_empty() { String::new() } else { format!("waits for {waits}") })
+        let waits = match resource.metadata().finalizers.as_slice() {
+            _ if resource.metadata().deletion_timestamp.is_none() => String::new(),
+            [] => String::new(),
+            [one] if one == INSTANCE_FINALIZER => "its process and its port are being removed".to_owned(),
+            several => format!("waits for {}", several.join(", ")),
+        };
+        Self::Leaving(waits)
     }
 
     fn is_done(&self) -> bool {
@@ -80,12 +86,13 @@ impl Board {
 
     fn line(&self, object: &ObjectRef) -> Option<String> {
         let (_, step) = self.rows.iter().find(|(own, _)| own == object)?;
-        match step {
-            Step::Waiting(why) if why.is_empty() => None,
-            Step::Leaving(why) if why.is_empty() => Some(format!("{object}: being deleted")),
-            Step::Waiting(text) | Step::Leaving(text) => Some(format!("{object}: {text}")),
-            Step::Done(text) => Some(format!("{object}: {text}")),
-        }
+        let line = match step {
+            Step::Waiting(why) if why.is_empty() => return None,
+            Step::Leaving(why) if why.is_empty() => "being deleted",
+            Step::Waiting(text) | Step::Leaving(text) => text,
+            Step::Done(text) => text,
+        };
+        Some(printable(&format!("{object}: {line}")))
     }
 
     /// What a terminal of so many columns and lines shows at this moment: nothing in it wraps or scrolls.

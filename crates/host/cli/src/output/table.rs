@@ -1,7 +1,7 @@
 //! Rows and columns.
 
 use super::style::{Role, Style};
-use super::text::{pad, width};
+use super::text::{pad, printable, width};
 
 /// A table: headings and rows of as many cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub(crate) struct Cell {
 impl Cell {
     /// In a colour.
     pub(crate) fn new(text: impl Into<String>, role: Role) -> Self {
-        Self { text: text.into(), role: Some(role) }
+        Self { text: printable(&text.into()), role: Some(role) }
     }
 }
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self { text: text.into(), role: None }
+        Self { text: printable(&text.into()), role: None }
     }
 }
 

@@ -12,10 +12,16 @@ pub(crate) fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
+/// The text without what would move a terminal's cursor or colour the rest, whoever wrote it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// The text in so many columns at most, with an ellipsis where it was cut.
 pub(crate) fn cut(text: &str, columns: usize, style: Style) -> String {
+    let text = &printable(text);
     if width(text) <= columns {
-        return text.to_owned();
+        return text.clone();
     }
     let end = style.ellipsis();
     let mut room = columns.saturating_sub(width(end));
@@ -33,12 +39,13 @@ pub(crate) fn cut(text: &str, columns: usize, style: Style) -> String {
 pub(crate) fn wrap(text: &str, columns: usize, indent: &str) -> Vec<String> {
     // Below this, cutting words apart is all that would be left.
     let columns = columns.max(width(indent) + 12);
+    let text = text.split('\n').map(printable).collect::<Vec<_>>().join("\n");
     let options = textwrap::Options::new(columns)
         .subsequent_indent(indent)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
-    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+    textwrap::wrap(&text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// The text behind spaces up to a width.
@@ -141,6 +148,13 @@ mod tests {
             }
         }
         assert_eq!(cut("a rather long sentence", 10, Style::PLAIN), "a rather…");
+    }
+
+    #[test]
+    fn nobody_moves_the_cursor() {
+        let text = "\x1b[2J\x1b[31mred\r\u{9b}1A";
+        assert_eq!(cut(text, 80, Style::PLAIN), " [2J [31mred  1A");
+        assert_eq!(wrap("a\tb\nc\x07", 40, ""), ["a b", "c"]);
     }
 
     #[test]

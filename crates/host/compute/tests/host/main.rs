@@ -46,7 +46,11 @@ fn trials() -> Vec<Trial> {
             instances_outlive_the_daemons_sudden_death,
             the_shims_death_is_everybodys,
             a_process_id_that_was_used_again_is_not_ours,
-            what_was_begun_and_not_finished_is_removed,
+            whose_shim_was_killed_is_lost_and_starts_again,
+            new_names_start_nothing,
+            what_was_begun_and_not_finished_is_told_and_tidied,
+            the_directory_is_removed_last,
+            a_control_group_without_an_instance_is_tidied,
             what_cannot_start_says_why_and_leaves_nothing,
             the_log_is_bounded,
         }

@@ -135,13 +135,21 @@ impl Datapath {
             Err(error) if !is_errno(&error, libc::EEXIST) => return Err(attach_error(ifindex, error)),
             _ => {}
         }
-        let pin = kind.pin(&self.pins.filters(), ifindex);
-        remove_pin(&pin)?;
         // The pin is what says that the filter is ours, so it comes first.
-        self.pin_program(kind, &pin)?;
-        let program = self.program(kind.program());
+        self.pin_program(ifindex, kind)?;
+        let created = self.create_filter(ifindex, name, kind);
+        if !created.as_ref().is_err_and(|error| is_errno(error, libc::EEXIST)) {
+            return created;
+        }
+        // One of ours whose pin is lost goes; somebody else's stays, and is an error.
+        remove_filter(ifindex, kind)?;
+        self.create_filter(ifindex, name, kind)
+    }
+
+    fn create_filter(&mut self, ifindex: u32, name: &str, kind: Attached) -> Result<(), Error> {
         let options =
             TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, classid: None });
+        let program = self.program(kind.program());
         let id = program
             .attach_with_options(name, TcAttachType::Ingress, options)
             .map_err(|e| attach_error(ifindex, e))?;
@@ -183,21 +191,27 @@ impl Datapath {
     fn adopt_filter(&mut self, ifindex: u32, name: &str, kind: Attached) -> Result<(), Error> {
         let link = SchedClassifierLink::attached(name, TcAttachType::Ingress, PRIORITY, HANDLE, None)
             .map_err(|e| attach_error(ifindex, e))?;
-        let program = self.program(kind.program());
-        let id = program.attach_to_link(link).map_err(|e| attach_error(ifindex, e))?;
-        std::mem::forget(program.take_link(id).map_err(|e| attach_error(ifindex, e))?);
-        let pin = kind.pin(&self.pins.filters(), ifindex);
-        remove_pin(&pin)?;
-        self.pin_program(kind, &pin)
+        match self.program(kind.program()).attach_to_link(link) {
+            Ok(id) => {
+                let link =
+                    self.program(kind.program()).take_link(id).map_err(|e| attach_error(ifindex, e))?;
+                std::mem::forget(link);
+                self.pin_program(ifindex, kind)
+            }
+            // Pinned, and then a crash came before the filter; or somebody has taken the filter, or its qdisc, away.
+            Err(_) => self.attach_filter(ifindex, name, kind),
+        }
     }
 
-    fn pin_program(&mut self, kind: Attached, pin: &Path) -> Result<(), Error> {
+    /// Pins the program in the place of what is pinned there, in one step.
+    fn pin_program(&mut self, ifindex: u32, kind: Attached) -> Result<(), Error> {
+        let pin = kind.pin(&self.pins.filters(), ifindex);
+        let new = self.pins.filters().join(format!("{ifindex}-{}-new", kind.suffix()));
+        let failed = |source| Error::Pin { action: "make the pin", path: pin.clone(), source };
+        remove_pin(&new)?;
         let program = self.program(kind.program()).fd().expect("every program was loaded");
-        sys::pin(program.as_fd(), pin).map_err(|source| Error::Pin {
-            action: "make the pin",
-            path: pin.to_owned(),
-            source,
-        })
+        sys::pin(program.as_fd(), &new).map_err(failed)?;
+        fs::rename(&new, &pin).map_err(failed)
     }
 }
 

@@ -7,7 +7,7 @@ use madang_datapath::{DropReason, Flow, FlowKey, Protocol, State, Tuple, VpcId, 
 use rustix::time::{ClockId, clock_gettime};
 
 use super::abi::{Addr, FlowKeyRecord, FlowRecord};
-use super::{Datapath, Error};
+use super::{Datapath, Error, Reader};
 
 /// One way of a flow. Each flow has two of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct DropCount {
     pub packets: u64,
 }
 
-impl Datapath {
+impl Reader {
     /// All flows' entries, expired ones too, by key. While packets go, it is no picture of one moment.
     ///
     /// # Errors
@@ -55,6 +55,24 @@ impl Datapath {
             Some(DropCount { ifindex: key.ifindex, reason: DropReason::from_code(key.reason)?, packets })
         });
         Ok(known.filter(|count| count.packets > 0).collect())
+    }
+}
+
+impl Datapath {
+    /// As of [`Reader::flows`].
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn flows(&self) -> Result<Vec<FlowEntry>, Error> {
+        self.reader().flows()
+    }
+
+    /// As of [`Reader::drops`].
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn drops(&self) -> Result<Vec<DropCount>, Error> {
+        self.reader().drops()
     }
 
     /// Deletes the flows' entries that have expired; how many these were. The check is made inside the kernel.

@@ -23,6 +23,7 @@ mod tables;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aya::Ebpf;
 use aya::programs::SchedClassifier;
@@ -38,11 +39,27 @@ pub use self::sys::{Context, Run, test_run};
 pub use self::tables::Report;
 use crate::Layout;
 
+/// Reads what the kernel has, beside who changes it.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    maps: Arc<Maps>,
+}
+
+impl Reader {
+    /// What packets are looked up in now.
+    ///
+    /// # Errors
+    /// A map cannot be read, or has what no version of this program writes.
+    pub fn observe(&self) -> Result<Tables, Error> {
+        tables::observe(&self.maps)
+    }
+}
+
 /// The datapath of one Madang. Dropping it changes nothing in the kernel.
 #[derive(Debug)]
 pub struct Datapath {
     programs: Ebpf,
-    maps: Maps,
+    maps: Arc<Maps>,
     pins: Pins,
     hook: Hook,
 }
@@ -56,11 +73,16 @@ impl Datapath {
     pub fn open(layout: &Layout, options: &Options) -> Result<Self, Error> {
         let pins = Pins::prepare(layout)?;
         let programs = load::load(&pins, options)?;
-        let maps = Maps::open(&pins.maps())?;
+        let maps = Arc::new(Maps::open(&pins.maps())?);
         tables::settle(&maps)?;
         let mut datapath = Self { programs, maps, pins, hook: options.hook.settled() };
         datapath.adopt()?;
         Ok(datapath)
+    }
+
+    /// Who only reads.
+    pub fn reader(&self) -> Reader {
+        Reader { maps: Arc::clone(&self.maps) }
     }
 
     /// What packets are looked up in now.

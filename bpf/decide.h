@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include "../packet.h"
-#include "dnat.h"
-#include "policy.h"
-#include "route.h"
+#include "packet.h"
+#include "stages/dnat.h"
+#include "stages/policy.h"
+#include "stages/route.h"
 
 /* What an instance opens: egress policy, route, ingress policy. 0 or a drop reason. */
 static __noinline int decide_outbound(const struct flow_key *flow, __u32 epoch, struct path *path)

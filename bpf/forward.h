@@ -5,11 +5,11 @@
  */
 #pragma once
 
-#include "../packet.h"
-#include "conntrack.h"
+#include "packet.h"
+#include "stages/conntrack.h"
 #include "decide.h"
-#include "deliver.h"
-#include "snat.h"
+#include "stages/deliver.h"
+#include "stages/snat.h"
 
 /* What a packet's way out is looked up by. */
 struct leaving {
