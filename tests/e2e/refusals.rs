@@ -12,7 +12,10 @@ fn bad_files_change_nothing() {
     cloud.up(PAIR);
     let before = cloud.json(&["get", "all"]);
     // The same under other names, so that what is wrong is not that something may not be changed.
-    let new = PAIR.replace("lab", "new").replace("name: one", "name: new-one").replace("subnet: one", "subnet: new-one");
+    let new = PAIR
+        .replace("lab", "new")
+        .replace("name: one", "name: new-one")
+        .replace("subnet: one", "subnet: new-one");
     let new = new.replace("name: two", "name: new-two").replace("subnet: two", "subnet: new-two");
     let new = new.replace("name: open", "name: new-open").replace("[open]", "[new-open]");
     let new = new.replace("name: a", "name: new-a").replace("name: b", "name: new-b");

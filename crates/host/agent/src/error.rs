@@ -10,7 +10,9 @@ use madang_store::StoreError;
 #[non_exhaustive]
 pub enum AgentError {
     /// Not root.
-    #[error("the daemon needs root: it makes network namespaces and loads eBPF. Run it with sudo, or as a system service")]
+    #[error(
+        "the daemon needs root: it makes network namespaces and loads eBPF. Run it with sudo, or as a system service"
+    )]
     NotRoot,
     /// Nobody knows where this program is.
     #[error("cannot find this program's own file, which starts the instances")]
@@ -43,7 +45,9 @@ pub enum AgentError {
     #[error("cannot record the host's state")]
     Registry(#[from] ApiError),
     /// The loop has broken off.
-    #[error("the loop that keeps this host as declared has broken off: start the daemon again, and report what it said before")]
+    #[error(
+        "the loop that keeps this host as declared has broken off: start the daemon again, and report what it said before"
+    )]
     Loop,
     /// Something of the host could not be removed.
     #[error("not everything could be removed: {}", .0.join("; "))]

@@ -29,7 +29,8 @@ pub(crate) fn explain(agent: &Agent, query: &ExplainQuery) -> Result<Explanation
     let mut explanation = asked.explanation(&explained);
     if query.live {
         let Some(from) = from else {
-            let message = "a real probe can be sent from an instance only: ask without --live, or from an instance";
+            let message =
+                "a real probe can be sent from an instance only: ask without --live, or from an instance";
             return Err(ApiError::bad_request(message));
         };
         explanation.live = Some(live(agent, from, &probe, explained.outcome.verdict)?);
@@ -48,7 +49,9 @@ impl<'a> Question<'a> {
         let protocol = protocol(&query.protocol)?;
         let port = match (protocol, query.port) {
             (Protocol::Icmp, None) => 0,
-            (Protocol::Icmp, Some(_)) => return Err(ApiError::bad_request("icmp has no ports: leave --port out")),
+            (Protocol::Icmp, Some(_)) => {
+                return Err(ApiError::bad_request("icmp has no ports: leave --port out"));
+            }
             (_, Some(port)) => port,
             (_, None) => {
                 let message = format!("{} needs a destination port: add --port", query.protocol);
@@ -85,9 +88,11 @@ impl<'a> Question<'a> {
     }
 
     fn port(&self, instance: &Instance) -> Result<PortId, ApiError> {
-        let found = self.tables.ports.iter().find(|(_, p)| p.vpc == instance.vpc && p.address == instance.address);
+        let found =
+            self.tables.ports.iter().find(|(_, p)| p.vpc == instance.vpc && p.address == instance.address);
         found.map(|(id, _)| *id).ok_or_else(|| {
-            let message = format!("instance {} has no port on this host yet: wait until it is Ready", instance.name);
+            let message =
+                format!("instance {} has no port on this host yet: wait until it is Ready", instance.name);
             ApiError::new(Reason::ServiceUnavailable, message)
         })
     }
@@ -115,13 +120,20 @@ impl<'a> Question<'a> {
     }
 
     /// Where a packet from outside goes to: to a public address, or to that which leads to an instance.
-    fn destination_outside(&self, to: &str, protocol: Protocol, port: u16) -> Result<(IpAddr, u16), ApiError> {
+    fn destination_outside(
+        &self,
+        to: &str,
+        protocol: Protocol,
+        port: u16,
+    ) -> Result<(IpAddr, u16), ApiError> {
         if let Ok(address) = to.parse() {
             return Ok((address, port));
         }
         let target = self.instance(to).ok_or_else(|| self.nobody(to))?;
         let mut leads = self.tables.outside.forwards.iter().filter(|(key, forward)| {
-            key.protocol == protocol.number() && forward.vpc == target.vpc && forward.address == target.address
+            key.protocol == protocol.number()
+                && forward.vpc == target.vpc
+                && forward.address == target.address
         });
         let found = leads.find(|(key, forward)| key.port == port || forward.port == port);
         found.map(|(key, _)| (key.address, key.port)).ok_or_else(|| {
@@ -195,7 +207,11 @@ impl<'a> Question<'a> {
         }
         let entries = if rules.is_empty() { step.entries.iter().collect() } else { rules };
         let origins = |entry| self.picture.desired.origins.get(entry).map(Vec::as_slice).unwrap_or_default();
-        entries.into_iter().flat_map(origins).map(|origin| self.written(&origin.object, &origin.path)).collect()
+        entries
+            .into_iter()
+            .flat_map(origins)
+            .map(|origin| self.written(&origin.object, &origin.path))
+            .collect()
     }
 
     /// The security groups of who has this address.
@@ -211,7 +227,11 @@ impl<'a> Question<'a> {
         let written = self.picture.world.find(object).and_then(|resource| origin(resource, path));
         let (file, line) = written.map_or((None, None), |(file, line)| (Some(file), Some(line)));
         // A VPC's default group is nobody's text.
-        let path = if object.kind == Kind::SecurityGroup && line.is_none() { String::new() } else { path.to_owned() };
+        let path = if object.kind == Kind::SecurityGroup && line.is_none() {
+            String::new()
+        } else {
+            path.to_owned()
+        };
         Because { object: object.clone(), path, file, line }
     }
 }

@@ -7,10 +7,10 @@ use madang_addr::Mac;
 use madang_compile::{Desired, PortSpec};
 use madang_compute::ObservedWorkload;
 use madang_datapath::{PortId, UplinkId};
+use madang_kernel::Netlink;
 use madang_kernel::datapath::{Attached, Datapath};
 use madang_kernel::guard::Guard;
 use madang_kernel::link::Link;
-use madang_kernel::Netlink;
 use madang_kernel::port::{GUEST_LINK, Port};
 use madang_kernel::{Layout, netns};
 use madang_plan::{Action, HostObserved, ObservedPort, ObservedUplink, Plan};
@@ -61,7 +61,15 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(layout: Layout, datapath: Datapath) -> Self {
         let guard = Guard::new(&layout);
-        Self { layout, datapath, guard, guarded: None, macs: BTreeMap::new(), links: BTreeSet::new(), collected: Instant::now() }
+        Self {
+            layout,
+            datapath,
+            guard,
+            guarded: None,
+            macs: BTreeMap::new(),
+            links: BTreeSet::new(),
+            collected: Instant::now(),
+        }
     }
 
     /// What is on the host now, but for the workloads.
@@ -80,7 +88,8 @@ impl Host {
             }
         }
         let uplinks = links.values().filter(|link| {
-            world.network.uplinks.contains_key(&link.name) || attached.get(&link.index) == Some(&Attached::Uplink)
+            world.network.uplinks.contains_key(&link.name)
+                || attached.get(&link.index) == Some(&Attached::Uplink)
         });
         let uplinks = uplinks.map(|link| (link.name.clone(), observed_uplink(link, &attached))).collect();
         self.links = links.values().map(|link| link.index).collect();
@@ -91,7 +100,8 @@ impl Host {
     fn namespaces(&self) -> Result<BTreeSet<String>> {
         let directory = self.layout.netns("x").parent().map(std::path::Path::to_owned).unwrap_or_default();
         let files = netns::list(&directory).map_err(|e| chain(&e))?;
-        let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name =
+            |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         // A file to which nothing is bound was left by a crash: it is to be removed, or made anew, all the same.
         for path in files.iter().filter(|path| !netns::is_bound(path)) {
             netns::delete(path).map_err(|e| chain(&e))?;
@@ -135,7 +145,8 @@ impl Host {
     fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<()> {
         let uids = desired.ports.iter().map(|port| &port.uid).chain(observed.ports.keys());
         let names: BTreeSet<String> = uids.map(|uid| self.layout.port_name(uid)).collect();
-        let fresh = self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
+        let fresh =
+            self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
         if fresh {
             return Ok(());
         }

@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use madang_api::{ApiError, Reason, Registry};
 use madang_kernel::features::{Host, Interface, Status, findings};
-use madang_model::{Kind, Metadata, NodeInterface, NodeSpec, NodeStatus, Object, ObjectRef, Resource, is_dns_label};
+use madang_model::{
+    Kind, Metadata, NodeInterface, NodeSpec, NodeStatus, Object, ObjectRef, Resource, is_dns_label,
+};
 
 use crate::runtime::chain;
 

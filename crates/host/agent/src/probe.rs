@@ -30,7 +30,12 @@ enum Answer {
 }
 
 /// Sends what the explanation speaks of, from inside the instance's network namespace, and compares.
-pub(crate) fn live(agent: &Agent, from: &Instance, probe: &Probe, said: Verdict) -> Result<LiveProbe, ApiError> {
+pub(crate) fn live(
+    agent: &Agent,
+    from: &Instance,
+    probe: &Probe,
+    said: Verdict,
+) -> Result<LiveProbe, ApiError> {
     let failed = |what: &str| ApiError::internal(format!("cannot send a probe from {}: {what}", from.name));
     let port = port_of(agent, from);
     let before = drops(agent, port)?;
@@ -38,8 +43,11 @@ pub(crate) fn live(agent: &Agent, from: &Instance, probe: &Probe, said: Verdict)
     let (source_port, answer) = sent.map_err(|e| failed(&chain(&e)))?.map_err(|e| failed(&e.to_string()))?;
     let passed = flow_passed(agent, from.vpc, probe, source_port)?;
     let after = drops(agent, port)?;
-    let dropped: Vec<DropReason> =
-        after.iter().filter(|(reason, count)| before.get(reason).is_none_or(|b| b < count)).map(|(r, _)| *r).collect();
+    let dropped: Vec<DropReason> = after
+        .iter()
+        .filter(|(reason, count)| before.get(reason).is_none_or(|b| b < count))
+        .map(|(r, _)| *r)
+        .collect();
     Ok(compare(&answer, passed, &dropped, said))
 }
 
@@ -101,7 +109,8 @@ fn send(probe: &Probe) -> rustix::io::Result<(u16, Answer)> {
         Ok(()) | Err(Errno::INPROGRESS) => {}
         Err(error) => return Err(error),
     }
-    let own = SocketAddr::try_from(rustix::net::getsockname(&socket)?).map_err(|_| Errno::AFNOSUPPORT)?.port();
+    let own =
+        SocketAddr::try_from(rustix::net::getsockname(&socket)?).map_err(|_| Errno::AFNOSUPPORT)?.port();
     let answer = match probe.protocol {
         Protocol::Tcp => connected(&socket, start)?,
         Protocol::Udp => answered(&socket, b"madang explain --live", start)?,

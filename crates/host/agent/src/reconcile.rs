@@ -83,7 +83,9 @@ struct Loop {
 fn spare(plan: &mut Plan, world: &World) {
     let declared: BTreeSet<&str> = world.resources.iter().filter_map(declared_uid).collect();
     plan.actions.retain(|action| match action {
-        Action::StopWorkload { uid, .. } | Action::DeletePort { uid, .. } | Action::DeleteNamespace { uid } => {
+        Action::StopWorkload { uid, .. }
+        | Action::DeletePort { uid, .. }
+        | Action::DeleteNamespace { uid } => {
             world.network.instances.contains_key(uid) || !declared.contains(uid.as_str())
         }
         _ => true,
@@ -146,7 +148,8 @@ impl Loop {
         let facts = match self.look(&world, &last) {
             Ok((picture, facts)) => {
                 let desired = self.mend(&picture, &facts, &mut turn);
-                let picture = desired.map_or(picture.clone(), |desired| Picture { desired: Arc::new(desired), ..picture });
+                let picture = desired
+                    .map_or(picture.clone(), |desired| Picture { desired: Arc::new(desired), ..picture });
                 self.agent.show(picture);
                 facts
             }
@@ -163,7 +166,11 @@ impl Loop {
     /// What is declared now.
     fn world(&self, last: &Picture) -> Result<Arc<World>, ApiError> {
         let read = last.world.revision == self.agent.registry.revision() && !last.world.resources.is_empty();
-        if read { Ok(Arc::clone(&last.world)) } else { World::read(&self.agent.registry, &self.agent.layout).map(Arc::new) }
+        if read {
+            Ok(Arc::clone(&last.world))
+        } else {
+            World::read(&self.agent.registry, &self.agent.layout).map(Arc::new)
+        }
     }
 
     /// What is on the host now, and what it must have.
@@ -171,7 +178,8 @@ impl Loop {
         let mut observed = self.host.observe(world)?;
         let interfaces = observed.host();
         let same = Arc::ptr_eq(world, &last.world) && interfaces == last.interfaces;
-        let desired = if same { Arc::clone(&last.desired) } else { Arc::new(world.network.for_host(&interfaces)) };
+        let desired =
+            if same { Arc::clone(&last.desired) } else { Arc::new(world.network.for_host(&interfaces)) };
         let running = self.agent.driver.observe().map_err(|error| chain(&error))?;
         observed.workloads = self.workloads.observed(world, &desired, &running);
         let processes = running.into_iter().map(|workload| (workload.uid.clone(), workload)).collect();

@@ -117,7 +117,8 @@ where
 {
     let ExecSession { stdin, stdout, stderr, mut control } = session;
     let (output, outputs) = mpsc::channel(16);
-    let pumps = [Some((stdout, Frame::Stdout as fn(_) -> _)), stderr.map(|e| (e, Frame::Stderr as fn(_) -> _))];
+    let pumps =
+        [Some((stdout, Frame::Stdout as fn(_) -> _)), stderr.map(|e| (e, Frame::Stderr as fn(_) -> _))];
     for (stream, frame) in pumps.into_iter().flatten() {
         tokio::spawn(pump(stream, frame, output.clone()));
     }

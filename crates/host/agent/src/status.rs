@@ -65,7 +65,12 @@ pub(crate) struct InstanceFacts {
 }
 
 /// The resource with its status brought up to date, or none if there is nothing new to say.
-pub(crate) fn updated(resource: &Resource, verdict: &Verdict, facts: Option<InstanceFacts>, now: &str) -> Option<Resource> {
+pub(crate) fn updated(
+    resource: &Resource,
+    verdict: &Verdict,
+    facts: Option<InstanceFacts>,
+    now: &str,
+) -> Option<Resource> {
     let mut new = resource.clone();
     let generation = resource.metadata().generation;
     set_condition(new.conditions_mut(), verdict, generation, now);
@@ -118,7 +123,12 @@ mod tests {
     fn subnet() -> Resource {
         Resource::Subnet(Object {
             metadata: Metadata { name: "web".into(), generation: 3, ..Metadata::default() },
-            spec: SubnetSpec { vpc: "shop".into(), cidr: "10.0.1.0/24".parse().unwrap(), public: false, route_table: None },
+            spec: SubnetSpec {
+                vpc: "shop".into(),
+                cidr: "10.0.1.0/24".parse().unwrap(),
+                public: false,
+                route_table: None,
+            },
             status: PlainStatus::default(),
         })
     }
@@ -128,7 +138,11 @@ mod tests {
         let ready = Verdict::ready("Programmed", "");
         let first = updated(&subnet(), &ready, None, "2026-01-01T00:00:00Z").unwrap();
         assert_eq!(first.conditions()[0].observed_generation, 3);
-        assert_eq!(updated(&first, &ready, None, "2026-01-02T00:00:00Z"), None, "nothing new, nothing written");
+        assert_eq!(
+            updated(&first, &ready, None, "2026-01-02T00:00:00Z"),
+            None,
+            "nothing new, nothing written"
+        );
     }
 
     #[test]
@@ -144,7 +158,9 @@ mod tests {
     #[test]
     fn what_is_wrong_becomes_the_reason() {
         let object = ObjectRef::new(Kind::Subnet, "web");
-        let diagnostics = [Diagnostic::new("referenceNotFound", "there is no Vpc \"shop\"").hint("create it").at(object.clone(), "spec.vpc")];
+        let diagnostics = [Diagnostic::new("referenceNotFound", "there is no Vpc \"shop\"")
+            .hint("create it")
+            .at(object.clone(), "spec.vpc")];
         let verdict = wrong(&diagnostics)[&object].clone();
         assert_eq!(verdict, Verdict::not_ready("ReferenceNotFound", "there is no Vpc \"shop\": create it"));
     }

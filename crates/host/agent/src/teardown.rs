@@ -1,8 +1,8 @@
 //! Everything that was made on this host, removed.
 
+use madang_kernel::Netlink;
 use madang_kernel::cgroup::Cgroups;
 use madang_kernel::datapath::Datapath;
-use madang_kernel::Netlink;
 use madang_kernel::netns;
 
 use crate::AgentError;

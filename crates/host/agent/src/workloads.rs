@@ -64,7 +64,12 @@ impl Workloads {
 
     /// Takes note of what is done. Gives what failed and was not yet tried again with success, by uid.
     pub(crate) fn settle(&mut self) -> BTreeMap<String, String> {
-        let done: Vec<_> = self.under_way.iter().filter(|(_, task)| task.is_finished()).map(|(uid, _)| uid.clone()).collect();
+        let done: Vec<_> = self
+            .under_way
+            .iter()
+            .filter(|(_, task)| task.is_finished())
+            .map(|(uid, _)| uid.clone())
+            .collect();
         for uid in done {
             let Some(task) = self.under_way.remove(&uid) else { continue };
             let result = self.runtime.block_on(task).map_err(|error| error.to_string()).flatten();
@@ -72,7 +77,8 @@ impl Workloads {
                 Ok(()) => drop(self.failed.remove(&uid)),
                 Err(trouble) => {
                     self.told.remove(&uid);
-                    let pause = self.failed.get(&uid).map_or(PAUSE.0, |failure| (failure.pause * 2).min(PAUSE.1));
+                    let pause =
+                        self.failed.get(&uid).map_or(PAUSE.0, |failure| (failure.pause * 2).min(PAUSE.1));
                     self.failed.insert(uid, Failure { trouble, pause, again: Instant::now() + pause });
                 }
             }
@@ -82,7 +88,8 @@ impl Workloads {
 
     /// Whether this instance is to be left alone for now: something is under way with its process, or failed just now.
     pub(crate) fn is_busy(&self, uid: &str) -> bool {
-        self.under_way.contains_key(uid) || self.failed.get(uid).is_some_and(|failure| Instant::now() < failure.again)
+        self.under_way.contains_key(uid)
+            || self.failed.get(uid).is_some_and(|failure| Instant::now() < failure.again)
     }
 
     /// What failed for instances that are gone is forgotten.
@@ -101,7 +108,9 @@ impl Workloads {
         self.begin(uid, async move {
             let _place = room.acquire_owned().await;
             let started = driver.start(&workload).await;
-            started.map_err(|error| format!("could not start the process of {}: {}", workload.name, chain(&error)))
+            started.map_err(|error| {
+                format!("could not start the process of {}: {}", workload.name, chain(&error))
+            })
         });
     }
 
@@ -124,7 +133,9 @@ impl Workloads {
         let driver = self.driver.clone();
         self.begin(uid, async move {
             let told = driver.renew_names(&workload).await;
-            told.map_err(|error| format!("could not renew the names that {} knows: {}", workload.name, chain(&error)))
+            told.map_err(|error| {
+                format!("could not renew the names that {} knows: {}", workload.name, chain(&error))
+            })
         });
     }
 
@@ -153,7 +164,10 @@ impl Workloads {
             let same = wanted.filter(|(_, hash)| *hash == found.spec_hash);
             madang_plan::ObservedWorkload {
                 name: wanted.map_or_else(|| found.uid.clone(), |(workload, _)| workload.name.clone()),
-                spec_hash: same.and_then(|_| specs.get(found.uid.as_str())).map(|hash| (*hash).to_owned()).unwrap_or_default(),
+                spec_hash: same
+                    .and_then(|_| specs.get(found.uid.as_str()))
+                    .map(|hash| (*hash).to_owned())
+                    .unwrap_or_default(),
                 hosts_hash: Some(self.told.get(&found.uid).copied().unwrap_or(0)),
                 state: state(found),
             }

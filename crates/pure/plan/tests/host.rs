@@ -280,7 +280,15 @@ fn hosts() -> impl Strategy<Value = HostObserved> {
                 let mtu = if wrong == 1 { 1400 } else { 1500 };
                 host.ports.insert(
                     uid.to_owned(),
-                    ObservedPort { name: name.clone(), port: PortId(n), complete: n % 5 != 0, mac, mtu, up, attached },
+                    ObservedPort {
+                        name: name.clone(),
+                        port: PortId(n),
+                        complete: n % 5 != 0,
+                        mac,
+                        mtu,
+                        up,
+                        attached,
+                    },
                 );
             }
             if let Some((right, hosts_hash, state)) = workload {

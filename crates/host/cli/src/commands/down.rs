@@ -101,7 +101,7 @@ fn left_behind(context: &Context) -> Result<bool, Failure> {
     let layout = &context.layout;
     let doing = || format!("see what is left in {}", layout.state_dir().display());
     let life = ephemeral::life(layout).map_err(|source| Failure::Host { doing: doing(), source })?;
-    if life != Life::None {
+    if life != Life::None || layout.pin_dir().exists() {
         return Ok(true);
     }
     if !daemon::has_state(layout) {

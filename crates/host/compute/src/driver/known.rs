@@ -96,11 +96,11 @@ impl Known {
         };
         let order = self.order.renew(&dir.file("spec.json"), || dir.order().map(|order| order.map(summary)));
         // One made anew has another shim.
-        let same = matches!(order, Ok(Renewed::Same));
-        if !same {
+        if matches!(order, Ok(Renewed::Read)) {
             self.shim = None;
         }
-        let ended = same && self.record.value.as_ref().is_some_and(|record| record.state == State::Exited);
+        let ended = matches!(order, Ok(Renewed::Same))
+            && self.record.value.as_ref().is_some_and(|record| record.state == State::Exited);
         // Before the record: what a shim wrote before it ended is then read.
         let shim = if self.shim.is_some() || ended { Ok(()) } else { self.find_shim(dir) };
         let record = self.record.renew(&dir.file("state.json"), || dir.record());

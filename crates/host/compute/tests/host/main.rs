@@ -8,6 +8,7 @@ mod common;
 mod exec;
 mod lifecycle;
 mod limits;
+mod recovery;
 mod sandbox;
 
 use std::env;
@@ -44,13 +45,7 @@ fn trials() -> Vec<Trial> {
             stop_asks_first_and_then_insists,
             a_new_driver_finds_what_the_last_one_started,
             instances_outlive_the_daemons_sudden_death,
-            the_shims_death_is_everybodys,
-            a_process_id_that_was_used_again_is_not_ours,
-            whose_shim_was_killed_is_lost_and_starts_again,
             new_names_start_nothing,
-            what_was_begun_and_not_finished_is_told_and_tidied,
-            the_directory_is_removed_last,
-            a_control_group_without_an_instance_is_tidied,
             what_cannot_start_says_why_and_leaves_nothing,
             the_log_is_bounded,
         }
@@ -59,6 +54,14 @@ fn trials() -> Vec<Trial> {
             files_in_memory_count,
             cpu_time_is_rationed,
             a_fork_bomb_is_bounded_and_stopped,
+        }
+        recovery {
+            the_shims_death_is_everybodys,
+            whose_shim_was_killed_is_lost_and_starts_again,
+            a_process_id_that_was_used_again_is_not_ours,
+            what_was_begun_and_not_finished_is_told_and_tidied,
+            the_directory_is_removed_last,
+            a_control_group_without_an_instance_is_tidied,
         }
         sandbox {
             every_namespace_is_another_one,
