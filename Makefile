@@ -25,7 +25,7 @@ verify: ## formatting, lints, licences, architecture, scripts, docs
 	@scripts/setup build verify
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps
 	cargo deny --log-level error check bans licenses sources
 	cargo run --locked -q -p xtask -- arch
 	shellcheck scripts/* .ci/run benches/datapath/*.sh
