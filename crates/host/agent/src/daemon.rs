@@ -49,6 +49,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     if !rustix::process::geteuid().is_root() {
         return Err(AgentError::NotRoot);
     }
+    raise_descriptors();
     let layout = options.layout;
     directory(&layout.state_dir(), 0o700)?;
     directory(&layout.run_dir(), 0o750)?;
@@ -124,6 +125,15 @@ impl Agent {
     /// Puts another picture in its place.
     pub(crate) fn show(&self, picture: Picture) {
         *self.picture.write().unwrap_or_else(PoisonError::into_inner) = picture;
+    }
+}
+
+/// Lets this process hold as many descriptors as it may: it has one for each instance.
+fn raise_descriptors() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the number of open files: {error}");
     }
 }
 

@@ -299,10 +299,12 @@ impl Loop {
         let verdict = match (turn.failed.get(uid).or(turn.broken.as_ref()), process) {
             (Some(trouble), _) => Verdict::not_ready("HostError", trouble),
             (None, Some(process)) if port => match process.state {
-                State::Running => Verdict::ready("Running", "its process runs and its port carries packets"),
+                State::Running if process.shim.is_some() => {
+                    Verdict::ready("Running", "its process runs and its port carries packets")
+                }
                 State::Exited => Verdict::not_ready("Exited", process.message.clone()),
                 State::Backoff => Verdict::not_ready("BackOff", process.message.clone()),
-                State::Starting => {
+                State::Starting | State::Running => {
                     turn.busy = true;
                     Verdict::not_ready("Starting", "its process is starting")
                 }

@@ -33,6 +33,9 @@ pub(crate) async fn remove_all(agent: &Agent, mut host: Host) -> Result<(), Agen
         note(deleted.map(drop).map_err(|e| chain(&e)));
         note(netns::delete(&path).map_err(|e| chain(&e)));
     }
+    for (_, error) in agent.driver.tidy().await {
+        note(Err(chain(&error)));
+    }
     note(host.remove_guard());
     note(Datapath::remove(layout).map_err(|e| chain(&e)));
     note(Cgroups::detect(layout).and_then(|groups| groups.remove()).map_err(|e| chain(&e)));

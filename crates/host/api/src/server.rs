@@ -60,7 +60,7 @@ impl Default for Limits {
 pub enum ServeError {
     /// There is a daemon already.
     #[error(
-        "another daemon serves {socket}: stop it first (`madang down`, or the service that runs `madang serve`), or give this one a place of its own with --root"
+        "another daemon serves {socket}: stop it first (`madang down --all`, or the service that runs `madang serve`), or give this one a place of its own with --root"
     )]
     InUse {
         /// The socket.

@@ -33,7 +33,7 @@ pub enum StoreError {
     },
     /// Somebody else has the file open.
     #[error(
-        "{path} is in use by another process: only one daemon can use a store. Stop the other one (`madang down`, or the service that runs `madang serve`), or give this one a place of its own with --root"
+        "{path} is in use by another process: only one daemon can use a store. Stop the other one (`madang down --all`, or the service that runs `madang serve`), or give this one a place of its own with --root"
     )]
     InUse {
         /// The file.

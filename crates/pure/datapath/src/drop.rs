@@ -101,7 +101,7 @@ reasons! {
         "Connect again from another source port."
     FlowTableFull "flowTableFull"
         "There is no room for another flow."
-        "Raise the number of flows that the host holds, or find out who opens so many."
+        "Find out who opens so many connections; those that are silent for long make room by themselves."
     NoEndpoint "noEndpoint"
         "The sender's address is not in its VPC's tables."
         "Wait until the instance is ready; if that does not help, report it."

@@ -126,14 +126,14 @@ macro_rules! kinds {
 
 kinds! {
     Node { NodeSpec, NodeStatus, "nodes", ["no", "node"], namespaced: false, "a host: what it has and what it can do" }
-    AddressPool { AddressPoolSpec, AddressPoolStatus, "addresspools", ["pool", "addresspool"], namespaced: false, "addresses that the outside routes to this host" }
+    AddressPool { AddressPoolSpec, AddressPoolStatus, "addresspools", ["pool", "pools", "addresspool"], namespaced: false, "addresses that the outside routes to this host" }
     Vpc { VpcSpec, VpcStatus, "vpcs", ["vpc"], namespaced: true, "a private network with ranges of its own" }
-    SecurityGroup { SecurityGroupSpec, PlainStatus, "securitygroups", ["sg", "securitygroup"], namespaced: true, "who may reach the instances in it, and whom they may reach" }
-    NatGateway { NatGatewaySpec, NatGatewayStatus, "natgateways", ["nat", "natgateway"], namespaced: true, "source NAT for private subnets" }
+    SecurityGroup { SecurityGroupSpec, PlainStatus, "securitygroups", ["sg", "sgs", "securitygroup"], namespaced: true, "who may reach the instances in it, and whom they may reach" }
+    NatGateway { NatGatewaySpec, NatGatewayStatus, "natgateways", ["nat", "nats", "natgateway"], namespaced: true, "source NAT for private subnets" }
     RouteTable { RouteTableSpec, PlainStatus, "routetables", ["rt", "routetable"], namespaced: true, "where a subnet's packets go" }
     Subnet { SubnetSpec, PlainStatus, "subnets", ["subnet"], namespaced: true, "a part of a VPC's range" }
     Instance { InstanceSpec, InstanceStatus, "instances", ["i", "instance"], namespaced: true, "a workload on a subnet" }
-    PublicAddress { PublicAddressSpec, PublicAddressStatus, "publicaddresses", ["eip", "publicaddress"], namespaced: true, "an address of a pool, forwarding ports to instances" }
+    PublicAddress { PublicAddressSpec, PublicAddressStatus, "publicaddresses", ["eip", "eips", "publicaddress"], namespaced: true, "an address of a pool, forwarding ports to instances" }
 }
 
 impl Resource {

@@ -33,7 +33,7 @@ pub enum Error {
     /// The pins are of a program with other records.
     #[error(
         "{path} holds a datapath with map layout {found}, and this program has layout {ours}: use the version of \
-         Madang that made it, or stop the instances and remove the datapath (`madang down`) before starting this one"
+         Madang that made it, or stop the instances and remove the datapath (`madang down --all`) before starting this one"
     )]
     OtherAbi {
         /// Where it is pinned.
@@ -44,7 +44,7 @@ pub enum Error {
         ours: u32,
     },
     /// A pinned map has records of another size than its layout's version says.
-    #[error("{path} is no map of this program: remove the datapath (`madang down`) and start again")]
+    #[error("{path} is no map of this program: remove the datapath (`madang down --all`) and start again")]
     Layout {
         /// Where it is pinned.
         path: PathBuf,
@@ -120,7 +120,9 @@ pub enum Error {
         source: io::Error,
     },
     /// A map has something that no version of this program writes.
-    #[error("the datapath's map {name} is damaged: remove the datapath (`madang down`) and start again")]
+    #[error(
+        "the datapath's map {name} is damaged: remove the datapath (`madang down --all`) and start again"
+    )]
     Damaged {
         /// Its name.
         name: &'static str,
@@ -135,6 +137,6 @@ pub enum Error {
         source: io::Error,
     },
     /// 4 billion changes since the datapath was made.
-    #[error("the datapath has no number for another change: remove it (`madang down`) and start again")]
+    #[error("the datapath has no number for another change: remove it (`madang down --all`) and start again")]
     EpochsUsedUp,
 }
