@@ -161,6 +161,19 @@ impl Cloud {
         self.root().join("run/netns").join(object["metadata"]["uid"].as_str().expect("it has a uid"))
     }
 
+    /// The same while no daemon runs: the namespace whose instance has this address in its `/etc/hosts` as its own.
+    pub(crate) fn netns_file(&self, instance: &str) -> PathBuf {
+        let instances = fs::read_dir(self.root().join("run/instances")).expect("there are instances");
+        let is_it = |uid: &String| {
+            let spec = self.root().join("run/instances").join(uid).join("spec.json");
+            let text = fs::read_to_string(spec).unwrap_or_default().replace(" ", "");
+            text.contains(&format!("\"name\":\"{instance}\""))
+        };
+        let mut uids = instances.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let uid = uids.find(is_it).expect("there is such an instance");
+        self.root().join("run/netns").join(uid)
+    }
+
     /// Makes something (a socket) inside an instance's network namespace.
     pub(crate) fn inside<T: Send>(&self, instance: &str, make: impl FnOnce() -> T + Send) -> T {
         let netns = File::open(self.netns(instance)).expect("the instance has a namespace");

@@ -7,4 +7,5 @@ mod chaos;
 mod cloud;
 mod lifecycle;
 mod policy;
+mod recovery;
 mod refusals;
