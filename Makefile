@@ -30,7 +30,7 @@ verify: ## formatting, lints, licences, architecture, scripts, docs
 	cargo run --locked -q -p xtask -- arch
 	shellcheck scripts/* .ci/run benches/datapath/*.sh
 
-verify-long: ## what takes long: five million packets through both pipelines, a hundred deaths of the daemon
+verify-long: ## what takes long: five million packets through both pipelines
 	@scripts/setup build demo test
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 

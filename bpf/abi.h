@@ -166,6 +166,9 @@ struct route_key {
 
 #define ROUTE_KEY_BITS 96
 
+/* No subnet's route table: the VPC's own ranges, as routes. */
+#define ROUTES_RANGES 0
+
 enum route_kind {
 	ROUTE_LOCAL = 1,
 	ROUTE_INTERNET = 2,

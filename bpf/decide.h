@@ -62,7 +62,6 @@ static __noinline int decide_inbound(const struct flow_key *flow, __u32 epoch, s
 	struct question question = { .direction = INGRESS, .protocol = flow->protocol, .peer = flow->src };
 	const struct endpoint *receiver;
 	const struct forward *forward;
-	const struct route *route;
 
 	path->outside_generation = generation_of(OUTSIDE, epoch);
 	forward = forward_of(flow, path->outside_generation);
@@ -77,8 +76,7 @@ static __noinline int decide_inbound(const struct flow_key *flow, __u32 epoch, s
 	if (!receiver)
 		return DROP_NO_INSTANCE;
 	/* Someone outside must not pass for someone of the VPC. */
-	route = route_of(path->vpc, path->generation, receiver->routes, &flow->src);
-	if (route && route->kind == ROUTE_LOCAL)
+	if (route_of(path->vpc, path->generation, ROUTES_RANGES, &flow->src))
 		return DROP_MARTIAN;
 	leads_to(path, receiver);
 	question.vpc = path->vpc;

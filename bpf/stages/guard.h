@@ -13,12 +13,13 @@ static __always_inline int is_broadcast_or_multicast(__be32 address)
 	return (address & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) || address == 0xffffffff;
 }
 
-/* 0.0.0.0/8 (RFC 791: this network) or 127.0.0.0/8. */
-static __always_inline int is_this_or_loopback(__be32 address)
+/* 0.0.0.0/8 (RFC 791: this network), 127.0.0.0/8, or 169.254.0.0/16, which no router forwards (RFC 3927 2.7): the
+ * outside's metadata service is not an instance's to ask. */
+static __always_inline int is_never_routed(__be32 address)
 {
-	__u32 first = bpf_ntohl(address) >> 24;
+	__u32 number = bpf_ntohl(address);
 
-	return first == 0 || first == 127;
+	return number >> 24 == 0 || number >> 24 == 127 || number >> 16 == 0xa9fe;
 }
 
 /* Whether it is a subnet's broadcast address: the last one, if it is not also a host's or the other end's. */
@@ -45,7 +46,7 @@ static __always_inline int guard_ipv4(struct __sk_buff *skb, const struct port *
 		return DROP_SPOOFED_ADDRESS;
 	if (is_broadcast_or_multicast(to) || is_last_of(port, to))
 		return DROP_MULTICAST;
-	if (is_this_or_loopback(to) || to == v4(&port->address))
+	if (is_never_routed(to) || to == v4(&port->address))
 		return DROP_MARTIAN;
 	return same_mac(ethernet->h_dest, gateway) ? 0 : DROP_WRONG_MAC;
 }
@@ -162,5 +163,5 @@ static __noinline int for_gateway(struct __sk_buff *skb, const struct packet *pa
 /* Whether the source of what an uplink brings cannot be outside. */
 static __always_inline int is_martian(__be32 source, __u32 outside)
 {
-	return is_broadcast_or_multicast(source) || is_this_or_loopback(source) || uplink_of(outside, source);
+	return is_broadcast_or_multicast(source) || is_never_routed(source) || uplink_of(outside, source);
 }

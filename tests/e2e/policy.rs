@@ -103,3 +103,32 @@ while True:
     let whole = || cloud.exec("db-1", &["python3", "-c", script]).out == "True\n";
     assert!(eventually(whole));
 }
+
+#[test]
+fn nobody_outside_passes_for_somebody_inside() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::with_outside();
+    let inside_only = shop(&cloud).replace("from: [0.0.0.0/0]", "from: [10.0.0.0/16, 203.0.113.0/24]");
+    let hole = "    - { destination: 10.0.5.0/24, target: blackhole }\n";
+    let private = "    - { destination: 198.51.100.0/24, target: blackhole }\n";
+    let holed = inside_only
+        .replace(private, &format!("{private}{hole}"))
+        .replace("instance: web-1, targetPort: 8080", "instance: db-1, targetPort: 5432");
+    let holed = holed
+        .replace("ports: [5432], from: [web]", "ports: [5432], from: [web, 10.0.0.0/16, 203.0.113.0/24]");
+    cloud.up(&holed);
+    let asked = |from: &str| cloud.run_outside(&["nc", "-w", "1", "-s", from, "203.0.113.10", "80"]).out;
+    for address in ["10.0.5.7/32", "10.0.1.77/32"] {
+        assert_eq!(cloud.run_outside(&["ip", "address", "add", address, "dev", "outside"]).code, 0);
+    }
+    assert!(eventually(|| asked("203.0.113.1").contains("shoes")), "{}", cloud.evidence());
+    assert_eq!(asked("10.0.5.7"), "", "from a range of the VPC that is blackholed");
+    assert_eq!(asked("10.0.1.77"), "", "from a range of the VPC");
+    let metadata = cloud.json(&["explain", "db-1", "169.254.169.254", "--port", "80"]);
+    assert_eq!(
+        metadata["reason"], "martian",
+        "the outside's metadata service is not for instances: {metadata:#}"
+    );
+}

@@ -73,7 +73,7 @@ fn what_has_ended_is_not_run_again_by_what_others_do() {
         1,
     );
     cloud.madang(&["up", "--detach", "-f", &cloud.file("cloud.yaml", &once)]);
-    let ended = || cloud.json(&["get", "instance", "a"])["status"]["conditions"][0]["reason"] == "Exited";
+    let ended = || cloud.json(&["get", "instance", "a"])["status"]["conditions"][0]["reason"] == "Completed";
     assert!(eventually(ended), "{}", cloud.evidence());
     let said = cloud.ok(&["logs", "a"]);
     let third =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use madang_api::{ApiError, INSTANCE_FINALIZER, Reason};
 use madang_compile::Desired;
 use madang_compute::State;
-use madang_model::Resource;
+use madang_model::{Kind, ObjectRef, Resource};
 use madang_plan::{Action, Plan};
 use madang_store::Revision;
 use tokio::runtime::Handle;
@@ -219,6 +219,11 @@ impl Loop {
         self.workloads.forget(|uid| !world.workloads.contains_key(uid) && !facts.processes.contains_key(uid));
         let time = crate::node::now();
         let node = crate::node::name();
+        if world.find(&ObjectRef::new(Kind::Node, &node)).is_none()
+            && let Err(error) = crate::node::register(&self.agent.registry)
+        {
+            turn.troubles.insert(format!("cannot record this host: {}", chain(&error)));
+        }
         for resource in &world.resources {
             let written = if resource.metadata().deletion_timestamp.is_some() {
                 self.let_go(resource, facts, turn)
@@ -301,6 +306,9 @@ impl Loop {
             (None, Some(process)) if port => match process.state {
                 State::Running if process.shim.is_some() => {
                     Verdict::ready("Running", "its process runs and its port carries packets")
+                }
+                State::Exited if process.last_exit_code == Some(0) => {
+                    Verdict::ready("Completed", "its process has done its work and ended")
                 }
                 State::Exited => Verdict::not_ready("Exited", process.message.clone()),
                 State::Backoff => Verdict::not_ready("BackOff", process.message.clone()),

@@ -56,8 +56,8 @@ impl Runtime for HostRuntime {
             let (mut receive, mut send) = (FrameReader::new(receive), FrameWriter::new(send));
             match self.start(&instance, request).await {
                 Ok(session) => proxy(session, &mut receive, &mut send).await,
-                Err(error) => {
-                    let _ = send.send(&Frame::Exit { code: 126, message: error.message }).await;
+                Err((code, error)) => {
+                    let _ = send.send(&Frame::Exit { code, message: error.message }).await;
                 }
             }
             let _ = send.close().await;
@@ -72,11 +72,19 @@ impl Runtime for HostRuntime {
 }
 
 impl HostRuntime {
-    async fn start(&self, instance: &ObjectRef, request: ExecRequest) -> Result<ExecSession, ApiError> {
-        let uid = self.agent.uid(instance)?;
+    /// Begins to run a command; else the exit status that says so (127: there is no such program), and why.
+    async fn start(
+        &self,
+        instance: &ObjectRef,
+        request: ExecRequest,
+    ) -> Result<ExecSession, (i32, ApiError)> {
+        let uid = self.agent.uid(instance).map_err(|error| (126, error))?;
         let ExecRequest { command, tty, columns, rows } = request;
         let request = madang_compute::ExecRequest { command, tty, columns, rows };
-        self.agent.driver.exec(&uid, request).await.map_err(|error| failed(instance, &error))
+        self.agent.driver.exec(&uid, request).await.map_err(|error| match &error {
+            madang_compute::Error::Exec { reason, code } => (*code, ApiError::new(Reason::NotFound, reason)),
+            other => (126, failed(instance, other)),
+        })
     }
 }
 

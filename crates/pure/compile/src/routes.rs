@@ -26,7 +26,7 @@ pub(crate) struct Routing {
     pub(crate) routes: BTreeMap<(RouteTableId, Prefix), Route>,
 }
 
-/// The route tables that the VPC's subnets have, numbered in order from 1, and what is in them.
+/// The route tables that the VPC's subnets have, numbered in order from 1, and what is in them; and the VPC's own ranges.
 pub(crate) fn routing(
     model: &Model,
     (vpc, name): (VpcId, &str),
@@ -43,6 +43,10 @@ pub(crate) fn routing(
         users.entry(table).or_default().push(subnet);
     }
     let mut routing = Routing { of_subnet: BTreeMap::new(), routes: BTreeMap::new() };
+    for (prefix, route, because) in local(model, name) {
+        routing.routes.insert((RouteTableId::RANGES, prefix), route);
+        origins.insert(Entry::Route(vpc, RouteTableId::RANGES, prefix), because);
+    }
     for (id, (table, subnets)) in (1..).map(RouteTableId).zip(&users) {
         routing.of_subnet.extend(subnets.iter().map(|subnet| ((*subnet).to_owned(), id)));
         // The first for a prefix stands: nothing takes the place of the routes to the VPC itself.

@@ -71,6 +71,7 @@ fn the_shop() {
     assert_eq!(
         routes(shop),
         [
+            "0 10.0.0.0/16 Local",
             "1 0.0.0.0/0 Nat(NatId(1))",
             "1 10.0.0.0/16 Local",
             "1 198.51.100.0/24 Blackhole",
@@ -79,7 +80,7 @@ fn the_shop() {
         ]
     );
     let twin = vpc(&network, "twin");
-    assert_eq!(routes(twin), ["1 10.0.0.0/16 Local"]);
+    assert_eq!(routes(twin), ["0 10.0.0.0/16 Local", "1 10.0.0.0/16 Local"]);
     // One class has both twins: nothing tells them apart.
     assert_eq!(
         rules(twin),

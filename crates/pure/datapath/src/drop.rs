@@ -80,7 +80,7 @@ reasons! {
         "Send to an instance's own address: multicast and broadcast are not carried."
     Martian "martian"
         "An address of the packet cannot be where it is used."
-        "Check both addresses: none may be of 0.0.0.0/8 or 127.0.0.0/8, an instance does not send to itself through the network, and no one outside uses an address of the VPC or of a pool."
+        "Check both addresses: none may be of 0.0.0.0/8, 127.0.0.0/8 or 169.254.0.0/16, an instance does not send to itself through the network, and no one outside uses an address of the VPC or of a pool."
     WrongMac "wrongMac"
         "The frame is not sent to the gateway's Ethernet address."
         "Let the instance resolve addresses by ARP, and remove static neighbour entries."

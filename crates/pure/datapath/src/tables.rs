@@ -44,6 +44,11 @@ number!(
     NatId
 );
 
+impl RouteTableId {
+    /// No subnet's table: the VPC's own ranges, as routes. Who comes from outside cannot be of one of them.
+    pub const RANGES: Self = Self(0);
+}
+
 impl VpcId {
     /// What lies beyond the uplinks.
     pub const OUTSIDE: Self = Self(0);

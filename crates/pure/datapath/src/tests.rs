@@ -90,6 +90,7 @@ impl World {
         let classes = [("0.0.0.0/0", 1), ("10.0.1.4/32", 2), ("10.0.1.5/32", 2), ("10.0.2.4/32", 3)];
         vpc.classes = classes.into_iter().map(|(text, class)| (prefix(text), ClassId(class))).collect();
         let routes = [
+            (0, "10.0.0.0/16", Route::Local),
             (1, "10.0.0.0/16", Route::Local),
             (1, "10.0.9.0/24", Route::Blackhole),
             (1, "0.0.0.0/0", Route::Nat(NatId(1))),

@@ -300,10 +300,10 @@ pub struct ProcessSpec {
     /// Where it starts; `/tmp` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
-    /// The user that it runs as: 65534 (nobody) if left out.
+    /// The user that it runs as: 65534 (nobody) if left out; never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_as_user: Option<u32>,
-    /// The group that it runs as: the user's number if left out.
+    /// The group that it runs as: the user's number if left out; never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_as_group: Option<u32>,
     /// Whether it is started again when it ends.

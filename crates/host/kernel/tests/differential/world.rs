@@ -156,6 +156,9 @@ fn add_endpoint(
 }
 
 fn make_routes(random: &mut Random, own: &mut VpcTables, table: RouteTableId) {
+    if !random.once_in(4) {
+        own.routes.insert((RouteTableId::RANGES, prefix("10.0.0.0/16")), Route::Local);
+    }
     if !random.once_in(10) {
         own.routes.insert((table, prefix("10.0.0.0/16")), Route::Local);
     }

@@ -3,8 +3,8 @@
 //!
 //! - `multicast`: the destination is 255.255.255.255, of 224.0.0.0/4, or the last address of the port's subnet if that has
 //!   at least two host bits.
-//! - `martian` from a port: the destination is of 0.0.0.0/8 or 127.0.0.0/8, or the port's own address.
-//! - `martian` from an uplink: the source is of 0.0.0.0/8, 127.0.0.0/8 or 224.0.0.0/4, or 255.255.255.255, or an address of
+//! - `martian` from a port: the destination is of 0.0.0.0/8, 127.0.0.0/8 or 169.254.0.0/16, or the port's own address.
+//! - `martian` from an uplink: the source is of 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 or 224.0.0.0/4, or 255.255.255.255, or an address of
 //!   any pool.
 //! - ARP from a port is answered for the gateway and for every other endpoint of the VPC whose address is in the port's
 //!   subnet, always with the gateway's Ethernet address.
@@ -78,7 +78,7 @@ fn check_ipv4(port: &Port, ethernet: &ethernet::Repr, packet: &Packet) -> Result
     if is_broadcast_or_multicast(destination) || is_last_of(port.subnet, destination) {
         return Err(DropReason::Multicast);
     }
-    if is_this_or_loopback(destination) || destination == port.address {
+    if is_never_routed(destination) || destination == port.address {
         return Err(DropReason::Martian);
     }
     if ethernet.destination != GATEWAY_MAC {
@@ -150,7 +150,7 @@ pub(crate) fn ipv4_from_uplink(
 ) -> Result<(), DropReason> {
     let source = packet.tuple.source;
     let pool = view.pool_address(source).is_some();
-    if pool || is_broadcast_or_multicast(source) || is_this_or_loopback(source) {
+    if pool || is_broadcast_or_multicast(source) || is_never_routed(source) {
         return Err(trace.refuse(Stage::Guard, DropReason::Martian, || {
             let entries = if pool { vec![Entry::Address(source)] } else { Vec::new() };
             (format!("{source} cannot be the address of someone outside"), entries)
@@ -213,9 +213,10 @@ fn is_broadcast_or_multicast(address: IpAddr) -> bool {
     address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
-/// 0.0.0.0/8 (RFC 791: this network) or 127.0.0.0/8.
-fn is_this_or_loopback(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V4(v4) if matches!(v4.octets()[0], 0 | 127))
+/// 0.0.0.0/8 (RFC 791: this network), 127.0.0.0/8, or 169.254.0.0/16, which no router forwards (RFC 3927 section 2.7):
+/// the outside's metadata service is not an instance's to ask.
+fn is_never_routed(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [0 | 127, ..] | [169, 254, ..]))
 }
 
 fn is_last_of(subnet: Prefix, address: IpAddr) -> bool {

@@ -7,7 +7,7 @@ use madang_addr::Prefix;
 use crate::abi::{DropReason, Stage};
 use crate::trace::Trace;
 use crate::view::View;
-use crate::{Endpoint, Entry, Forward, Nat, NatId, Route, VpcId};
+use crate::{Endpoint, Entry, Forward, Nat, NatId, Route, RouteTableId, VpcId};
 
 /// Where an instance's packet goes.
 pub(crate) enum Destination<'a> {
@@ -81,9 +81,9 @@ fn describe(to: IpAddr, prefix: Prefix, route: Route, found: &Result<Destination
     }
 }
 
-/// The way of what is forwarded from outside: `noInstance` if no endpoint has the target; `martian` if the target's own
-/// route to the source is local, since someone outside must not pass for someone of the VPC. Any other route will do, and
-/// none too: answers go back by the flow.
+/// The way of what is forwarded from outside: `noInstance` if no endpoint has the target; `martian` if the source is of one
+/// of the VPC's own ranges ([`RouteTableId::RANGES`]), since someone outside must not pass for someone of the VPC. No route
+/// back is asked for: answers go back by the flow.
 pub(crate) fn inbound<'a>(
     view: View<'a>,
     forward: Forward,
@@ -96,8 +96,8 @@ pub(crate) fn inbound<'a>(
             (format!("no instance of VPC {} has {address}", vpc.0), Vec::new())
         }));
     };
-    let table = receiver.routes;
-    if let Some((prefix, Route::Local)) = view.route(vpc, table, source) {
+    let table = RouteTableId::RANGES;
+    if let Some((prefix, _)) = view.route(vpc, table, source) {
         return Err(trace.refuse(Stage::Route, DropReason::Martian, || {
             let said =
                 format!("{source} is an address of VPC {} itself ({prefix}), and comes from outside", vpc.0);

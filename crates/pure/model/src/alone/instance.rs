@@ -47,8 +47,18 @@ fn process(found: &mut Found, process: &crate::ProcessSpec) {
             let cause = "to the kernel that number means: leave it as it is";
             let diagnostic =
                 Diagnostic::new("outOfRange", format!("{} is out of range", u32::MAX)).cause(cause);
-            let hint = format!("write a number of 0 to {}", u32::MAX - 1);
+            let hint = format!("write a number of 1 to {}", u32::MAX - 1);
             found.add(format!("spec.process.{name}"), diagnostic.hint(hint));
+        }
+    }
+    for (name, id) in [("runAsUser", process.run_as_user), ("runAsGroup", process.run_as_group)] {
+        if id == Some(0) {
+            let cause = "the sandbox has the host's files, of which root may read all: its number is not given away yet";
+            let diagnostic = Diagnostic::new("invalidValue", "a process cannot run as root (0)").cause(cause);
+            found.add(
+                format!("spec.process.{name}"),
+                diagnostic.hint("leave it out, or write another number"),
+            );
         }
     }
     if let Some(dir) = process.working_dir.as_deref() {
