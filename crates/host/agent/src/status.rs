@@ -74,23 +74,11 @@ pub(crate) fn updated(
     let mut new = resource.clone();
     let generation = resource.metadata().generation;
     set_condition(new.conditions_mut(), verdict, generation, now);
-    match &mut new {
-        Resource::Node(o) => o.status.observed_generation = generation,
-        Resource::AddressPool(o) => o.status.observed_generation = generation,
-        Resource::Vpc(o) => o.status.observed_generation = generation,
-        Resource::SecurityGroup(o) => o.status.observed_generation = generation,
-        Resource::NatGateway(o) => o.status.observed_generation = generation,
-        Resource::RouteTable(o) => o.status.observed_generation = generation,
-        Resource::Subnet(o) => o.status.observed_generation = generation,
-        Resource::PublicAddress(o) => o.status.observed_generation = generation,
-        Resource::Instance(o) => {
-            o.status.observed_generation = generation;
-            if let Some(facts) = facts {
-                o.status.node = Some(facts.node);
-                o.status.interface = Some(facts.interface);
-                o.status.process = facts.process;
-            }
-        }
+    new.set_observed_generation(generation);
+    if let (Resource::Instance(instance), Some(facts)) = (&mut new, facts) {
+        instance.status.node = Some(facts.node);
+        instance.status.interface = Some(facts.interface);
+        instance.status.process = facts.process;
     }
     (new != *resource).then_some(new)
 }

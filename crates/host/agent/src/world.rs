@@ -46,18 +46,7 @@ impl World {
 
     /// Whether the resource is right, and so is all that it needs.
     pub(crate) fn holds(&self, resource: &Resource) -> bool {
-        let (model, name) = (&self.model, &resource.metadata().name);
-        match resource {
-            Resource::Node(_) => true,
-            Resource::AddressPool(_) => model.address_pools().contains_key(name),
-            Resource::Vpc(_) => model.vpcs().contains_key(name),
-            Resource::SecurityGroup(_) => model.security_groups().contains_key(name),
-            Resource::NatGateway(_) => model.nat_gateways().contains_key(name),
-            Resource::RouteTable(_) => model.route_tables().contains_key(name),
-            Resource::Subnet(_) => model.subnets().contains_key(name),
-            Resource::Instance(_) => model.instances().contains_key(name),
-            Resource::PublicAddress(_) => model.public_addresses().contains_key(name),
-        }
+        self.model.contains(&resource.object_ref())
     }
 
     /// The interface that a resource of the outside stands on.

@@ -86,7 +86,7 @@ impl Client {
             let uid = answer["details"]["uid"].as_str().unwrap_or_default().to_owned();
             return Ok(Deletion::Gone { uid });
         }
-        let resource = wire::decode(answer).map_err(|e| self.strange(&e))?;
+        let resource = Resource::decode(answer).map_err(|e| self.strange(&e))?;
         Ok(Deletion::Pending(Box::new(resource)))
     }
 
@@ -134,7 +134,7 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Resource, ClientError> {
-        wire::decode(self.ask(method, path, body).await?).map_err(|e| self.strange(&e))
+        Resource::decode(self.ask(method, path, body).await?).map_err(|e| self.strange(&e))
     }
 
     async fn ask<T: DeserializeOwned>(

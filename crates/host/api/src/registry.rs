@@ -24,7 +24,7 @@ use lifecycle::{
     Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, newborn, put_or_gone,
     replaced, too_busy,
 };
-use parts::{same_spec, take_allocations, take_status};
+use parts::take_allocations;
 use stored::{decode, decode_item, encode, key, prefix};
 pub use watch::{Watch, WatchEvent};
 
@@ -141,7 +141,7 @@ impl Registry {
         let resource = checked(resource)?;
         let object = resource.object_ref();
         let stored = self.get(&object)?;
-        if draft::allocates(object.kind) && !same_spec(&stored, &resource) {
+        if draft::allocates(object.kind) && !stored.same_spec(&resource) {
             let (_, draft) = self.with_draft(false, |draft| {
                 let stored = draft.after.get(&object).ok_or_else(|| ApiError::not_found(&object))?;
                 let new = replaced(stored, &resource)?;
@@ -160,7 +160,7 @@ impl Registry {
         self.rewrite(&resource.object_ref(), |stored| {
             Preconditions::of(&resource).hold(stored)?;
             let mut new = stored.clone();
-            take_status(&mut new, &resource);
+            new.take_status(&resource);
             take_allocations(&mut new, stored);
             Ok(Outcome::Put(Box::new(new)))
         })

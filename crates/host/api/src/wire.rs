@@ -4,9 +4,8 @@
 //! them. What is read here was checked when it came in, so it is only decoded: a rule that is new in this build must
 //! not make what an older one stored unreadable.
 
-use madang_model::{Kind, Object, Resource};
+use madang_model::{Kind, Resource};
 use madang_plan::Preview;
-use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -48,38 +47,10 @@ impl Version {
     }
 }
 
-/// A resource from JSON that was checked before.
-pub(crate) fn decode(value: Value) -> Result<Resource, serde_json::Error> {
-    let Value::Object(mut parts) = value else {
-        return Err(serde_json::Error::custom("a resource is an object"));
-    };
-    let kind: Kind = serde_json::from_value(parts.remove("kind").unwrap_or_default())?;
-    macro_rules! of_kind {
-        ($($kind:ident)*) => {
-            match kind { $(Kind::$kind => Resource::$kind(object(parts)?),)* }
-        };
-    }
-    Ok(of_kind! { Node AddressPool Vpc SecurityGroup NatGateway RouteTable Subnet Instance PublicAddress })
-}
-
-fn object<S, T>(mut parts: serde_json::Map<String, Value>) -> Result<Object<S, T>, serde_json::Error>
-where
-    S: DeserializeOwned,
-    T: DeserializeOwned + Default,
-{
-    let mut part = |name: &str| parts.remove(name).unwrap_or_default();
-    let (metadata, spec, status) = (part("metadata"), part("spec"), part("status"));
-    Ok(Object {
-        metadata: serde_json::from_value(metadata)?,
-        spec: serde_json::from_value(spec)?,
-        status: if status.is_null() { T::default() } else { serde_json::from_value(status)? },
-    })
-}
-
 /// A list in Kubernetes' shape.
 pub(crate) fn list_to_json(kind: Kind, list: &List) -> Value {
     serde_json::json!({
-        "apiVersion": madang_model::API_VERSION,
+        "apiVersion": kind.api_version(),
         "kind": format!("{kind}List"),
         "metadata": { "resourceVersion": list.revision.to_string() },
         "items": list.items.iter().map(Resource::to_json).collect::<Vec<_>>(),
@@ -120,7 +91,7 @@ impl From<&WatchEvent> for SentEvent {
 
 /// Resources in the Kubernetes shape, for serde's `with`.
 mod resources {
-    use super::{Deserialize, Deserializer, Resource, Serializer, Value, decode};
+    use super::{Deserialize, Deserializer, Resource, Serializer, Value};
 
     pub(super) fn serialize<S: Serializer>(items: &[Resource], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(items.iter().map(Resource::to_json))
@@ -128,6 +99,6 @@ mod resources {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Resource>, D::Error> {
         let values = Vec::<Value>::deserialize(deserializer)?;
-        values.into_iter().map(|value| decode(value).map_err(serde::de::Error::custom)).collect()
+        values.into_iter().map(|value| Resource::decode(value).map_err(serde::de::Error::custom)).collect()
     }
 }

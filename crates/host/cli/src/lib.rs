@@ -16,7 +16,6 @@ mod log;
 mod mirror;
 mod output;
 mod raw;
-mod readiness;
 #[cfg(test)]
 mod samples;
 mod selector;

@@ -81,13 +81,6 @@ pub(crate) fn condition(status: ConditionStatus, reason: &str, message: &str) ->
     }
 }
 
-/// A VPC that nobody has looked at.
-pub(crate) fn vpc() -> Resource {
-    let mut vpc = declared().remove(1);
-    vpc.metadata_mut().generation = 1;
-    vpc
-}
-
 fn declared() -> Vec<Resource> {
     let file = SourceFile { name: "shop.yaml".to_owned(), text: YAML.to_owned() };
     let documents = madang_model::parse(&[file]).expect("the sample is right");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use madang_addr::{Mac, Prefix};
 use madang_datapath::{Endpoint, Entry, Outside, Port, PortId, Tables, UplinkId, VpcId, VpcTables};
-use madang_model::{Kind, ProcessSpec, Resources};
+use madang_model::{Kind, ProcessSpec, Resources, bare};
 
 use crate::network::{Instance, Network};
 use crate::origin::{Origin, Origins};
@@ -91,8 +91,9 @@ pub struct Hosts {
 
 impl Hosts {
     pub(crate) fn of(vpc: &str, instances: &[Instance]) -> Self {
+        let vpc = bare(vpc);
         let names = |name: &str| format!("{name} {name}.{vpc}.internal");
-        let mut lines: Vec<_> = instances.iter().map(|i| (i.address, names(&i.name))).collect();
+        let mut lines: Vec<_> = instances.iter().map(|i| (i.address, names(bare(&i.name)))).collect();
         lines.sort_unstable();
         let hash =
             lines.iter().fold(FNV_START, |hash, (address, names)| fnv(hash, &format!("{address} {names}\n")));
@@ -167,7 +168,16 @@ impl Network {
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
         let text = serde_json::json!([name, address, process, resources]).to_string();
         let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv(FNV_START, &text)));
-        WorkloadSpec { uid, name, address, process, resources, hosts, nameservers, spec_hash }
+        WorkloadSpec {
+            uid,
+            name: bare(&name).to_owned(),
+            address,
+            process,
+            resources,
+            hosts,
+            nameservers,
+            spec_hash,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use madang_addr::Prefix;
 use madang_datapath::{Direction, PolicyId};
-use madang_model::{Kind, Model, Object, Peer, PlainStatus, RuleProtocol, SecurityGroupSpec};
+use madang_model::{Kind, Model, Object, Peer, PlainStatus, RuleProtocol, SecurityGroupSpec, bare};
 
 use crate::{Origin, Traffic};
 
@@ -45,23 +45,23 @@ pub(crate) fn rules(model: &Model, vpc: &str, groups: &BTreeSet<String>) -> Vec<
         .iter()
         .flat_map(|name| match declared(name) {
             Some(group) => declared_rules(group),
-            None if name == DEFAULT_GROUP => default_rules(vpc),
+            None if bare(name) == DEFAULT_GROUP => default_rules(vpc, name),
             None => Vec::new(),
         })
         .collect()
 }
 
 /// In from its own members, out to anywhere.
-fn default_rules(vpc: &str) -> Vec<GroupRule> {
+fn default_rules(vpc: &str, name: &str) -> Vec<GroupRule> {
     let origin = Origin::new(Kind::Vpc, vpc, "");
     let rule = |direction, peer| GroupRule {
-        group: DEFAULT_GROUP.to_owned(),
+        group: name.to_owned(),
         direction,
         traffic: Traffic::all(),
         peers: vec![(peer, Arc::clone(&origin))],
         origin: Arc::clone(&origin),
     };
-    let members = Peer::Group(DEFAULT_GROUP.to_owned());
+    let members = Peer::Group(name.to_owned());
     vec![rule(Direction::Ingress, members), rule(Direction::Egress, Peer::Cidr(Prefix::ANY_V4))]
 }
 

@@ -4,6 +4,8 @@ mod instance;
 mod metadata;
 mod network;
 mod outside;
+mod rights;
+mod secret;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,9 +21,9 @@ use crate::{Diagnostic, PoolEntry, Resource};
 /// Everything that is wrong with a resource by itself.
 pub(crate) fn problems(resource: &Resource) -> Vec<Problem> {
     let mut found = Found(Vec::new());
-    metadata::metadata(&mut found, resource.metadata(), resource.kind().is_namespaced());
+    metadata::metadata(&mut found, resource.metadata(), resource.kind());
     match resource {
-        Resource::Node(_) => {}
+        Resource::Namespace(_) | Resource::Node(_) | Resource::Event(_) => {}
         Resource::AddressPool(object) => outside::pool(&mut found, &object.spec),
         Resource::Vpc(object) => network::vpc(&mut found, &object.spec),
         Resource::SecurityGroup(object) => network::security_group(&mut found, &object.spec),
@@ -29,7 +31,14 @@ pub(crate) fn problems(resource: &Resource) -> Vec<Problem> {
         Resource::RouteTable(object) => network::route_table(&mut found, &object.spec),
         Resource::Subnet(object) => network::subnet(&mut found, &object.spec),
         Resource::Instance(object) => instance::instance(&mut found, &object.spec),
+        Resource::InstanceGroup(object) => instance::group(&mut found, &object.spec),
         Resource::PublicAddress(object) => outside::public_address(&mut found, &object.spec),
+        Resource::Assertion(object) => network::assertion(&mut found, &object.spec),
+        Resource::Secret(object) => secret::secret(&mut found, &object.spec),
+        Resource::Role(object) => rights::role(&mut found, &object.spec, true),
+        Resource::ClusterRole(object) => rights::role(&mut found, &object.spec, false),
+        Resource::RoleBinding(object) => rights::binding(&mut found, &object.spec, true),
+        Resource::ClusterRoleBinding(object) => rights::binding(&mut found, &object.spec, false),
     }
     found.0
 }

@@ -37,7 +37,7 @@ pub(crate) fn walk(shape: &Shape, value: &Value, path: &str, problems: &mut Vec<
         (Shape::Fields(known), Value::Object(written)) => fields(known, written, path, problems),
         (Shape::Map(of), Value::Object(written)) => {
             for (name, value) in written {
-                walk(of, value, &format!("{path}.{name}"), problems);
+                walk(of, value, &below(path, name), problems);
             }
         }
         (Shape::List(of), Value::Array(items)) => {
@@ -45,7 +45,7 @@ pub(crate) fn walk(shape: &Shape, value: &Value, path: &str, problems: &mut Vec<
                 walk(of, item, &format!("{path}[{n}]"), problems);
             }
         }
-        (Shape::Text, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => {}
+        (Shape::Any, _) | (Shape::Text, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => {}
         (Shape::Choice(names), Value::String(name)) => {
             if !names.contains(name) {
                 problems.push(Problem::new(path, no_choice(name, names)));
@@ -67,6 +67,41 @@ pub(crate) fn walk(shape: &Shape, value: &Value, path: &str, problems: &mut Vec<
     }
 }
 
+/// The path of a field of what is at this path.
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Takes away the fields that nobody knows, and says which they were.
+pub(crate) fn prune(shape: &Shape, value: &mut Value, path: &str, gone: &mut Vec<Problem>) {
+    match (shape, value) {
+        (Shape::Fields(known), Value::Object(written)) => {
+            let names: Vec<String> = written.keys().cloned().collect();
+            for name in names {
+                let path = below(path, &name);
+                match known.iter().find(|field| field.name == name) {
+                    Some(field) => prune(&field.shape, &mut written[&name], &path, gone),
+                    None => {
+                        gone.push(unknown_field(&name, &path, known, written));
+                        written.shift_remove(&name);
+                    }
+                }
+            }
+        }
+        (Shape::Map(of), Value::Object(written)) => {
+            for (name, value) in written {
+                prune(of, value, &below(path, name), gone);
+            }
+        }
+        (Shape::List(of), Value::Array(items)) => {
+            for (n, item) in items.iter_mut().enumerate() {
+                prune(of, item, &format!("{path}[{n}]"), gone);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn complain(format: Format, text: &str, path: &str, problems: &mut Vec<Problem>) {
     if let Some(complaint) = format.complaint(text) {
         problems.push(Problem::new(path, complaint.into()));
@@ -75,7 +110,7 @@ fn complain(format: Format, text: &str, path: &str, problems: &mut Vec<Problem>)
 
 fn fields(known: &[Field], written: &Map<String, Value>, path: &str, problems: &mut Vec<Problem>) {
     for (name, value) in written {
-        let path = format!("{path}.{name}");
+        let path = below(path, name);
         match known.iter().find(|field| field.name == *name) {
             Some(field) if field.required && value.is_null() => problems.push(no_value(field, &path)),
             Some(field) => walk(&field.shape, value, &path, problems),
@@ -90,7 +125,7 @@ fn fields(known: &[Field], written: &Map<String, Value>, path: &str, problems: &
         if written.keys().any(|name| likely(name, known, written) == Some(&field.name)) {
             continue;
         }
-        problems.push(missing_field(field, &format!("{path}.{}", field.name)));
+        problems.push(missing_field(field, &below(path, &field.name)));
     }
 }
 
@@ -178,6 +213,7 @@ fn expected(shape: &Shape) -> &'static str {
         Shape::Written(format) => format.expected(),
         Shape::Integer { .. } => "a whole number",
         Shape::Boolean => "true or false",
+        Shape::Any => "anything",
     }
 }
 

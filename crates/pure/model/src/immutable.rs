@@ -3,15 +3,19 @@
 use serde_json::Value;
 
 use crate::words::{describe, flow, noun};
-use crate::{Diagnostic, Kind, Resource};
+use crate::{Diagnostic, Kind, Layout, Resource};
 
 /// The changes from old to new that are not possible, with the way round.
 pub fn immutable_changes(old: &Resource, new: &Resource) -> Vec<Diagnostic> {
     let object = new.object_ref();
     let (before, after) = (old.to_json(), new.to_json());
+    let flat = new.kind().layout() == Layout::Flat;
     let field = |name: &&str| {
-        let (before, after) = (&before["spec"][*name], &after["spec"][*name]);
-        (before != after).then(|| changed(new, &format!("spec.{name}"), before, after))
+        let of =
+            |document: &Value| if flat { document[*name].clone() } else { document["spec"][*name].clone() };
+        let (before, after) = (of(&before), of(&after));
+        let path = if flat { (*name).to_owned() } else { format!("spec.{name}") };
+        (before != after).then(|| changed(new, &path, &before, &after))
     };
     let mut changes: Vec<Diagnostic> = fixed(new.kind()).iter().filter_map(field).collect();
     if let (Resource::Vpc(old), Resource::Vpc(new)) = (old, new) {
@@ -22,13 +26,31 @@ pub fn immutable_changes(old: &Resource, new: &Resource) -> Vec<Diagnostic> {
             changes.push(Diagnostic { path: "spec.cidrs".to_owned(), ..diagnostic.hint(hint) });
         }
     }
+    if let (Resource::Secret(old), Resource::Secret(new)) = (old, new)
+        && old.spec.immutable == Some(true)
+        && old.spec != new.spec
+    {
+        let diagnostic = Diagnostic::new("immutable", "the secret is immutable: it says so itself");
+        let hint = "delete it and create it again";
+        changes.push(Diagnostic { path: "immutable".to_owned(), ..diagnostic.hint(hint) });
+    }
     changes.into_iter().map(|diagnostic| Diagnostic { object: Some(object.clone()), ..diagnostic }).collect()
 }
 
 /// The fields of a kind's spec that stay as they are.
 fn fixed(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Node | Kind::AddressPool | Kind::Vpc => &[],
+        Kind::Namespace
+        | Kind::Node
+        | Kind::AddressPool
+        | Kind::Vpc
+        | Kind::InstanceGroup
+        | Kind::Assertion
+        | Kind::Role
+        | Kind::ClusterRole
+        | Kind::Event => &[],
+        Kind::Secret => &["type"],
+        Kind::RoleBinding | Kind::ClusterRoleBinding => &["roleRef"],
         Kind::SecurityGroup | Kind::RouteTable => &["vpc"],
         Kind::NatGateway => &["vpc", "pool", "address"],
         Kind::Subnet => &["vpc", "cidr"],

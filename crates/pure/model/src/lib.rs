@@ -7,6 +7,8 @@ mod addresses;
 mod allocate;
 mod alone;
 mod check;
+pub mod columns;
+mod core_v1;
 mod diagnostic;
 mod fields;
 mod formats;
@@ -15,6 +17,8 @@ mod metadata;
 mod model;
 mod origin;
 mod parse;
+mod rbac;
+mod readiness;
 mod resource;
 mod scalars;
 mod schema;
@@ -27,22 +31,25 @@ mod yaml;
 
 pub use allocate::allocate;
 pub use check::check;
+pub use core_v1::*;
 pub use diagnostic::{Diagnostic, Span};
 pub use immutable::immutable_changes;
-pub use metadata::{Metadata, ObjectRef};
+pub use metadata::{ManagedFieldsEntry, Metadata, ObjectRef, OwnerReference, bare, qualified};
 pub use model::Model;
 pub use origin::origin;
-pub use parse::{from_json, parse};
-pub use resource::{Kind, Object, Resource};
+pub use parse::{from_json, parse, prune_unknown};
+pub use rbac::*;
+pub use readiness::{Readiness, readiness};
+pub use resource::{ApiGroup, Kind, Layout, Naming, Object, Resource};
 pub use scalars::is_dns_label;
 pub use schema::schema;
 pub use source::{Document, SourceFile, SourceMap, locate};
 pub use specs::*;
 pub use status::*;
 
-/// The API group and version of every kind.
+/// The API group and version of Madang's own kinds.
 pub const API_VERSION: &str = "madang.dev/v1alpha1";
-/// The one project there is so far.
+/// The project of what names none. It always exists.
 pub const DEFAULT_NAMESPACE: &str = "default";
 /// Annotation: the file that a resource was applied from.
 pub const SOURCE_FILE: &str = "madang.dev/source-file";

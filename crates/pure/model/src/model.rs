@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    AddressPoolSpec, AddressPoolStatus, InstanceSpec, InstanceStatus, NatGatewaySpec, NatGatewayStatus,
-    Object, PlainStatus, PublicAddressSpec, PublicAddressStatus, RouteTableSpec, SecurityGroupSpec,
-    SubnetSpec, VpcSpec, VpcStatus,
+    AddressPoolSpec, AddressPoolStatus, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec, NatGatewayStatus,
+    Object, ObjectRef, PlainStatus, PublicAddressSpec, PublicAddressStatus, RouteTableSpec,
+    SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
 };
 
 macro_rules! model {
     ($($(#[$doc:meta])* $field:ident: $spec:ty, $status:ty;)*) => {
-        /// Resources by name, each of which is right by itself and beside the others: references lead somewhere, ranges
+        /// Resources by qualified name, each of which is right by itself and beside the others: references lead somewhere, ranges
         /// fit, and what is allocated (numbers, addresses) is there. A route that leads nowhere has become a blackhole.
         /// A rule's group, or a forward's instance, may not be here: it stands in its place, so that paths count as
         /// written, and it is nobody. Made by [`check`](crate::check) alone.
@@ -40,4 +40,23 @@ model! {
     instances: InstanceSpec, InstanceStatus;
     /// The public addresses. Each has an address.
     public_addresses: PublicAddressSpec, PublicAddressStatus;
+}
+
+impl Model {
+    /// Whether the resource is here: whether it is right, and so is all that it needs. Kinds that stand alone are always
+    /// right.
+    pub fn contains(&self, object: &ObjectRef) -> bool {
+        let name = &object.qualified_name();
+        match object.kind {
+            Kind::AddressPool => self.address_pools.contains_key(name),
+            Kind::Vpc => self.vpcs.contains_key(name),
+            Kind::SecurityGroup => self.security_groups.contains_key(name),
+            Kind::NatGateway => self.nat_gateways.contains_key(name),
+            Kind::RouteTable => self.route_tables.contains_key(name),
+            Kind::Subnet => self.subnets.contains_key(name),
+            Kind::Instance => self.instances.contains_key(name),
+            Kind::PublicAddress => self.public_addresses.contains_key(name),
+            _ => true,
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::fields::{Problem, missing_field, unknown_field, walk, wrong_type};
+use crate::fields::{Problem, missing_field, prune, unknown_field, walk, wrong_type};
 use crate::shape::{self, Field, Parts, Shape};
 use crate::words::{describe, nearest, quote};
 use crate::yaml::{self, Marks, YamlDocument};
 use crate::{
-    API_VERSION, DEFAULT_NAMESPACE, Diagnostic, Document, Kind, ObjectRef, Resource, SourceFile, Span, alone,
+    API_VERSION, ApiGroup, DEFAULT_NAMESPACE, Diagnostic, Document, Kind, Layout, ObjectRef, Resource,
+    SourceFile, Span, alone,
 };
 
 /// The most resources that are taken at once.
@@ -28,13 +29,12 @@ const OF_THE_STORE: [&str; 10] = [
     "selfLink",
 ];
 /// Kinds that the design has, and that do not exist yet.
-const PLANNED: [&str; 25] = [
+const PLANNED: [&str; 23] = [
     "NetworkAcl",
     "Peering",
     "VpnGateway",
     "VpnConnection",
     "BgpPeer",
-    "InstanceGroup",
     "LoadBalancer",
     "DhcpServer",
     "GatewayClass",
@@ -46,7 +46,6 @@ const PLANNED: [&str; 25] = [
     "UDPRoute",
     "ReferenceGrant",
     "Backend",
-    "Secret",
     "BackendPolicy",
     "CachePolicy",
     "AccessPolicy",
@@ -80,6 +79,18 @@ pub fn from_json(value: Value) -> Result<Resource, Vec<Diagnostic>> {
         let about = |problem: Problem| Diagnostic { object: object.clone(), ..problem.diagnostic };
         problems.into_iter().map(about).collect()
     })
+}
+
+/// Takes away the fields that no kind of this name has, and says which they were: what Kubernetes does where it is not
+/// told to be strict. A document of no known kind is left as it is.
+pub fn prune_unknown(value: &mut Value) -> Vec<Diagnostic> {
+    let object = object_of(value);
+    let Some(kind) = value.get("kind").and_then(Value::as_str).and_then(kind_named) else {
+        return Vec::new();
+    };
+    let mut gone = Vec::new();
+    prune(&shape::parts(kind).whole(kind), value, "", &mut gone);
+    gone.into_iter().map(|problem| Diagnostic { object: object.clone(), ..problem.diagnostic }).collect()
 }
 
 #[derive(Default)]
@@ -178,7 +189,10 @@ fn drop_what_the_store_owns(value: &mut Value) {
 /// Which resource a document is about, if it says so.
 fn object_of(value: &Value) -> Option<ObjectRef> {
     let kind = kind_named(value.get("kind")?.as_str()?)?;
-    Some(ObjectRef::new(kind, value.get("metadata")?.get("name")?.as_str()?))
+    let metadata = value.get("metadata")?;
+    let namespace =
+        metadata.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
+    Some(ObjectRef::in_namespace(kind, namespace, metadata.get("name")?.as_str()?))
 }
 
 fn kind_named(name: &str) -> Option<Kind> {
@@ -196,16 +210,31 @@ fn read(value: Value) -> Result<Resource, Vec<Problem>> {
     let kind = header(&document, &mut problems);
     let Some(kind) = kind else { return Err(problems) };
     let parts = shape::parts(kind);
-    let misplaced = unknown_parts(&document, parts, &mut problems);
-    if misplaced && !document.contains_key("spec") {
-        return Err(problems);
-    }
     if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
         metadata.retain(|_, value| !value.is_null());
     }
+    let (spec, status) = match kind.layout() {
+        Layout::Spec => {
+            let misplaced = unknown_parts(&document, parts, &mut problems);
+            if misplaced && !document.contains_key("spec") {
+                return Err(problems);
+            }
+            let spec = part(&mut document, "spec", &parts.spec, &mut problems);
+            (spec, part(&mut document, "status", &parts.status, &mut problems))
+        }
+        Layout::Flat => {
+            let beside = |name: &str| !matches!(name, "apiVersion" | "kind" | "metadata");
+            let spec: Map<String, Value> = document
+                .iter()
+                .filter(|(name, value)| beside(name) && !value.is_null())
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let spec = Value::Object(spec);
+            walk(&parts.spec, &spec, "", &mut problems);
+            (spec, Value::Object(Map::new()))
+        }
+    };
     let metadata = part(&mut document, "metadata", &parts.metadata, &mut problems);
-    let spec = part(&mut document, "spec", &parts.spec, &mut problems);
-    let status = part(&mut document, "status", &parts.status, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -232,18 +261,21 @@ fn header(document: &Map<String, Value>, problems: &mut Vec<Problem>) -> Option<
         }
     };
     let kind = text("kind", "Vpc", problems);
-    let version = text("apiVersion", API_VERSION, problems);
-    let other_version = version.as_deref().filter(|version| *version != API_VERSION);
     let known = kind.as_deref().and_then(kind_named);
-    match (known, &kind) {
-        (None, Some(kind)) => problems.push(Problem::new("kind", unknown_kind(kind, other_version))),
-        (_, _) => {
-            if let Some(version) = other_version {
-                let diagnostic =
-                    Diagnostic::new("unknownApiVersion", format!("unknown apiVersion {}", quote(version)));
-                problems.push(Problem::new("apiVersion", diagnostic.hint(format!("write {API_VERSION}"))));
-            }
+    let right = known.map_or(API_VERSION, Kind::api_version);
+    let version = text("apiVersion", right, problems);
+    let served = |version: &str| ApiGroup::ALL.iter().any(|group| group.api_version() == version);
+    match (known, &kind, version.as_deref()) {
+        (None, Some(kind), version) => {
+            let other_version = version.filter(|version| !served(version));
+            problems.push(Problem::new("kind", unknown_kind(kind, other_version)));
         }
+        (Some(_), _, Some(version)) if version != right => {
+            let diagnostic =
+                Diagnostic::new("unknownApiVersion", format!("unknown apiVersion {}", quote(version)));
+            problems.push(Problem::new("apiVersion", diagnostic.hint(format!("write {right}"))));
+        }
+        _ => {}
     }
     known
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{API_VERSION, Kind, Metadata, Resource};
+use crate::{Kind, Layout, Metadata, Resource};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -43,21 +43,31 @@ fn document(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
     let metadata = part(schemars::schema_for!(Metadata), "Name, labels, and what the store says of it.");
     let spec = part(spec, "What you want.");
     let status = part(status, "What is true. Written by Madang; ignored in what is applied.");
-    let mut required = vec!["apiVersion", "kind", "metadata"];
-    if spec.get("required").is_some() {
-        required.push("spec");
+    let mut required = vec![json!("apiVersion"), json!("kind"), json!("metadata")];
+    let mut properties = json!({
+        "apiVersion": { "const": kind.api_version(), "description": "The group and version of the kind." },
+        "kind": { "const": kind.name(), "description": "Which kind of resource this is." },
+        "metadata": metadata,
+    });
+    let fields = properties.as_object_mut().expect("it was made as one");
+    match kind.layout() {
+        Layout::Spec => {
+            if spec.get("required").is_some() {
+                required.push("spec".into());
+            }
+            fields.insert("spec".to_owned(), spec);
+            fields.insert("status".to_owned(), status);
+        }
+        Layout::Flat => {
+            required.extend(spec["required"].as_array().cloned().unwrap_or_default());
+            fields.extend(spec["properties"].as_object().cloned().unwrap_or_default());
+        }
     }
     json!({
         "title": kind.name(),
         "description": format!("{}: {}.", kind.name(), kind.summary()),
         "type": "object",
-        "properties": {
-            "apiVersion": { "const": API_VERSION, "description": "The group and version of the kind." },
-            "kind": { "const": kind.name(), "description": "Which kind of resource this is." },
-            "metadata": metadata,
-            "spec": spec,
-            "status": status,
-        },
+        "properties": properties,
         "required": required,
         "additionalProperties": false,
     })

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::formats::Format;
-use crate::{Kind, Metadata, Resource};
+use crate::{Kind, Layout, Metadata, Resource};
 
 /// What a value must be.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub(crate) enum Shape {
         max: u64,
     },
     Boolean,
+    /// Whatever stands there.
+    Any,
 }
 
 /// One field.
@@ -41,6 +43,28 @@ pub(crate) struct Parts {
     pub(crate) metadata: Shape,
     pub(crate) spec: Shape,
     pub(crate) status: Shape,
+}
+
+impl Parts {
+    /// The whole document.
+    pub(crate) fn whole(&self, kind: Kind) -> Shape {
+        let field = |name: &str, shape: &Shape| Field {
+            name: name.to_owned(),
+            shape: shape.clone(),
+            required: false,
+            example: None,
+        };
+        let mut fields = vec![
+            field("apiVersion", &Shape::Text),
+            field("kind", &Shape::Text),
+            field("metadata", &self.metadata),
+        ];
+        match kind.layout() {
+            Layout::Spec => fields.extend([field("spec", &self.spec), field("status", &self.status)]),
+            Layout::Flat => fields.extend(self.spec.fields().iter().cloned()),
+        }
+        Shape::Fields(fields)
+    }
 }
 
 /// The parts of this kind's document.
@@ -78,6 +102,11 @@ fn whole(schema: schemars::Schema) -> Shape {
 
 /// The shape of a schema. Each schema that the kinds' types make has one: a test says so.
 fn shape(schema: &Value, root: &Value) -> Shape {
+    let says_nothing =
+        |schema: &Map<String, Value>| schema.keys().all(|key| key == "description" || key == "default");
+    if schema.as_bool() == Some(true) || schema.as_object().is_some_and(says_nothing) {
+        return Shape::Any;
+    }
     if let Some(to) = schema.get("$ref").and_then(Value::as_str) {
         return shape(root.pointer(&to[1..]).expect("a schema's references lead somewhere"), root);
     }
@@ -117,7 +146,9 @@ fn type_of(schema: &Value) -> &str {
 }
 
 fn object(schema: &Value, root: &Value) -> Shape {
-    if let Some(of) = schema.get("additionalProperties").filter(|of| of.is_object()) {
+    if let Some(of) =
+        schema.get("additionalProperties").filter(|of| of.is_object() || of.as_bool() == Some(true))
+    {
         return Shape::Map(Box::new(shape(of, root)));
     }
     let required: Vec<&str> = schema

@@ -349,6 +349,96 @@ pub struct CpuQuantity(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemoryQuantity(pub u64);
 
+/// A number of instances that are alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceGroupSpec {
+    /// How many: 1 if left out.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub replicas: u32,
+    /// What each of them is like. A change makes new instances, one after the other, and deletes the old ones.
+    pub template: Box<InstanceTemplate>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What each instance of a group is like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceTemplate {
+    /// The labels of each.
+    #[serde(default, skip_serializing_if = "TemplateMetadata::is_default")]
+    pub metadata: TemplateMetadata,
+    /// The spec of each; without an address, since no two can have the same.
+    pub spec: InstanceSpec,
+}
+
+/// What the instances of a group have beside their spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TemplateMetadata {
+    /// Their labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Their annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl TemplateMetadata {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What must be reachable, or must not be. A change that would break it is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssertionSpec {
+    /// Where from: the name of an instance or of a security group (each of its members), a CIDR, or `internet`.
+    #[schemars(extend("examples" = ["web-1"]))]
+    pub from: String,
+    /// Where to: the name of an instance or of a security group (each of its members), or a public address.
+    #[schemars(extend("examples" = ["db-1"]))]
+    pub to: String,
+    /// `tcp` if left out.
+    #[serde(default)]
+    pub protocol: AssertedProtocol,
+    /// The destination port, for tcp and udp. Left out: any port, of `reachable` at least one, of `unreachable` none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
+    /// What must hold.
+    #[schemars(extend("examples" = ["reachable"]))]
+    pub expect: Expectation,
+}
+
+/// A protocol that an assertion speaks of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AssertedProtocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP echo.
+    Icmp,
+}
+
+/// What an assertion says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Expectation {
+    /// A connection is let through.
+    Reachable,
+    /// None is.
+    Unreachable,
+}
+
 /// A host. Filled in by the agent; there is nothing to want yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

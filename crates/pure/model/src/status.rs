@@ -155,6 +155,30 @@ pub struct ProcessStatus {
     pub last_exit_code: Option<i32>,
 }
 
+/// The state of a group of instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceGroupStatus {
+    /// The generation that the agent last acted on.
+    #[serde(default)]
+    pub observed_generation: u64,
+    /// Its state, aspect by aspect.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+    /// How many instances it has.
+    #[serde(default)]
+    pub replicas: u32,
+    /// How many of them are Ready.
+    #[serde(default)]
+    pub ready_replicas: u32,
+    /// How many of them are as the template is now.
+    #[serde(default)]
+    pub updated_replicas: u32,
+    /// The label selector that finds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+}
+
 /// The state of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -9,6 +9,7 @@ use crate::{Kind, is_dns_label};
 /// What a kind's resource is called in a sentence.
 pub(crate) fn noun(kind: Kind) -> &'static str {
     match kind {
+        Kind::Namespace => "project",
         Kind::Node => "node",
         Kind::AddressPool => "address pool",
         Kind::Vpc => "VPC",
@@ -17,13 +18,21 @@ pub(crate) fn noun(kind: Kind) -> &'static str {
         Kind::RouteTable => "route table",
         Kind::Subnet => "subnet",
         Kind::Instance => "instance",
+        Kind::InstanceGroup => "instance group",
         Kind::PublicAddress => "public address",
+        Kind::Assertion => "assertion",
+        Kind::Secret => "secret",
+        Kind::Role => "role",
+        Kind::RoleBinding => "role binding",
+        Kind::ClusterRole => "cluster role",
+        Kind::ClusterRoleBinding => "cluster role binding",
+        Kind::Event => "event",
     }
 }
 
 /// A name in a sentence: as it is, or in quotes if it can be nobody's.
 pub(crate) fn named(name: &str) -> String {
-    if is_dns_label(name) { name.to_owned() } else { quote(name) }
+    if name.split('/').all(is_dns_label) { name.to_owned() } else { quote(name) }
 }
 
 /// The known name that somebody most likely meant.

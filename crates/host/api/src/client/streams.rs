@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::connection::Answer;
 use super::{Client, ClientError};
+use madang_model::Resource;
+
 use crate::{ApiError, WatchEvent, wire};
 
 /// The longest event that is read.
@@ -58,7 +60,7 @@ impl Watching {
     fn event(&self, line: &[u8]) -> Result<WatchEvent, ClientError> {
         let strange = |error: serde_json::Error| self.client.strange(&error);
         let event: wire::SentEvent = serde_json::from_slice(line).map_err(strange)?;
-        let resource = |object: Value| wire::decode(object).map_err(strange);
+        let resource = |object: Value| Resource::decode(object).map_err(strange);
         match event.r#type.as_str() {
             "ADDED" => Ok(WatchEvent::Added(resource(event.object)?)),
             "MODIFIED" => Ok(WatchEvent::Modified(resource(event.object)?)),

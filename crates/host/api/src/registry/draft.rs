@@ -29,7 +29,8 @@ pub(super) struct Draft {
 
 /// Whether resources of this kind are given something, or others can be given something when there is one.
 pub(super) fn allocates(kind: Kind) -> bool {
-    !matches!(kind, Kind::Node | Kind::SecurityGroup | Kind::RouteTable)
+    use Kind::{AddressPool, Instance, NatGateway, PublicAddress, Subnet, Vpc};
+    matches!(kind, AddressPool | Vpc | Subnet | Instance | NatGateway | PublicAddress)
 }
 
 impl Draft {
@@ -80,8 +81,8 @@ impl Draft {
         }
         let (before, _) = check(&ordered(&self.before, std::slice::from_ref(object)));
         let others = self.after.iter().filter(|(other, resource)| *other != object && !is_going(resource));
-        let right_now = others.map(|(other, _)| other).filter(|other| contains(&before, other));
-        let lost: BTreeSet<_> = right_now.filter(|other| !contains(after, other)).collect();
+        let right_now = others.map(|(other, _)| other).filter(|other| before.contains(other));
+        let lost: BTreeSet<_> = right_now.filter(|other| !after.contains(other)).collect();
         // A resource that needs a wrong one is lost without a word of its own: then it is the written one that is wrong.
         let says_why = |d: &Diagnostic| d.object.as_ref().is_some_and(|o| o == object || lost.contains(o));
         wrong.retain(|d| !lost.is_empty() && says_why(d));
@@ -151,22 +152,6 @@ fn ordered(resources: &BTreeMap<ObjectRef, Resource>, written: &[ObjectRef]) -> 
     let named: BTreeSet<_> = written.iter().collect();
     let others = resources.iter().filter(|(object, _)| !named.contains(object)).map(|(_, resource)| resource);
     others.chain(written.iter().filter_map(|object| resources.get(object))).cloned().collect()
-}
-
-/// Whether a resource is right, by itself and beside the others.
-fn contains(model: &Model, object: &ObjectRef) -> bool {
-    let name = &object.name;
-    match object.kind {
-        Kind::Node => true,
-        Kind::AddressPool => model.address_pools().contains_key(name),
-        Kind::Vpc => model.vpcs().contains_key(name),
-        Kind::SecurityGroup => model.security_groups().contains_key(name),
-        Kind::NatGateway => model.nat_gateways().contains_key(name),
-        Kind::RouteTable => model.route_tables().contains_key(name),
-        Kind::Subnet => model.subnets().contains_key(name),
-        Kind::Instance => model.instances().contains_key(name),
-        Kind::PublicAddress => model.public_addresses().contains_key(name),
-    }
 }
 
 /// What is said of one thing twice is said once.

@@ -3,7 +3,7 @@
 use madang_model::{DEFAULT_NAMESPACE, Kind, Resource, immutable_changes};
 
 use super::INSTANCE_FINALIZER;
-use super::parts::{new_uid, now, reset_status, same_spec, take_spec};
+use super::parts::{new_uid, now};
 use crate::{ApiError, Reason};
 
 /// Which state of a resource is meant.
@@ -64,7 +64,7 @@ pub(super) fn in_namespace(mut resource: Resource) -> Resource {
 
 /// A resource as it is when it begins to exist, but for what is allocated.
 pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
-    reset_status(&mut resource);
+    resource.reset_status();
     let is_instance = resource.kind() == Kind::Instance;
     let uid = new_uid()?;
     let metadata = resource.metadata_mut();
@@ -82,7 +82,7 @@ pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
 /// The stored resource with the spec, labels and annotations of the other.
 pub(super) fn updated(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
     let mut new = stored.clone();
-    take_spec(&mut new, given);
+    new.take_spec(given);
     let metadata = new.metadata_mut();
     metadata.labels.clone_from(&given.metadata().labels);
     metadata.annotations.clone_from(&given.metadata().annotations);
@@ -90,7 +90,7 @@ pub(super) fn updated(stored: &Resource, given: &Resource) -> Result<Resource, A
     if !fixed.is_empty() {
         return Err(ApiError::invalid(fixed));
     }
-    if !same_spec(stored, &new) {
+    if !stored.same_spec(&new) {
         new.metadata_mut().generation += 1;
     }
     Ok(new)
@@ -150,5 +150,5 @@ pub(super) fn is_going(resource: &Resource) -> bool {
 
 /// Whether a change of this resource can make others right or wrong.
 pub(super) fn matters_to_others(stored: &Resource, new: &Resource) -> bool {
-    !same_spec(stored, new) || is_going(stored) != is_going(new)
+    !stored.same_spec(new) || is_going(stored) != is_going(new)
 }

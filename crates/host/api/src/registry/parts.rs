@@ -1,41 +1,8 @@
-//! The parts of resources, two of one kind at a time; and what a new one is given.
+//! What is allocated to resources, and what a new one is given.
 
 use madang_model::Resource;
 
 use crate::ApiError;
-
-/// Does the same to two resources of one kind, whatever it is. Of different kinds: the fallback.
-macro_rules! of_one_kind {
-    ($a:expr, $b:expr, |$x:ident, $y:ident| $do:expr, else $fallback:expr) => {
-        match ($a, $b) {
-            (Resource::Node($x), Resource::Node($y)) => $do,
-            (Resource::AddressPool($x), Resource::AddressPool($y)) => $do,
-            (Resource::Vpc($x), Resource::Vpc($y)) => $do,
-            (Resource::SecurityGroup($x), Resource::SecurityGroup($y)) => $do,
-            (Resource::NatGateway($x), Resource::NatGateway($y)) => $do,
-            (Resource::RouteTable($x), Resource::RouteTable($y)) => $do,
-            (Resource::Subnet($x), Resource::Subnet($y)) => $do,
-            (Resource::Instance($x), Resource::Instance($y)) => $do,
-            (Resource::PublicAddress($x), Resource::PublicAddress($y)) => $do,
-            _ => $fallback,
-        }
-    };
-}
-
-/// Whether they want the same.
-pub(super) fn same_spec(a: &Resource, b: &Resource) -> bool {
-    of_one_kind!(a, b, |a, b| a.spec == b.spec, else false)
-}
-
-/// Gives a resource the spec of another of its kind.
-pub(super) fn take_spec(to: &mut Resource, from: &Resource) {
-    of_one_kind!(to, from, |to, from| to.spec.clone_from(&from.spec), else ());
-}
-
-/// Gives a resource the status of another of its kind.
-pub(super) fn take_status(to: &mut Resource, from: &Resource) {
-    of_one_kind!(to, from, |to, from| to.status.clone_from(&from.status), else ());
-}
 
 /// Gives a resource what was allocated to another of its kind: nobody else writes that.
 pub(super) fn take_allocations(to: &mut Resource, from: &Resource) {
@@ -61,21 +28,6 @@ pub(super) fn lacks_allocation(resource: &Resource) -> bool {
         Resource::PublicAddress(o) => o.status.address.is_none(),
         Resource::Instance(o) => o.status.address.is_none() || o.status.mac.is_none(),
         _ => false,
-    }
-}
-
-/// Nothing is true of it yet.
-pub(super) fn reset_status(resource: &mut Resource) {
-    match resource {
-        Resource::Node(o) => o.status = Default::default(),
-        Resource::AddressPool(o) => o.status = Default::default(),
-        Resource::Vpc(o) => o.status = Default::default(),
-        Resource::SecurityGroup(o) => o.status = Default::default(),
-        Resource::NatGateway(o) => o.status = Default::default(),
-        Resource::RouteTable(o) => o.status = Default::default(),
-        Resource::Subnet(o) => o.status = Default::default(),
-        Resource::Instance(o) => o.status = Default::default(),
-        Resource::PublicAddress(o) => o.status = Default::default(),
     }
 }
 

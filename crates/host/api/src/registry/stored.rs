@@ -4,7 +4,7 @@ use madang_model::{Kind, ObjectRef, Resource};
 use madang_store::{Item, Revision, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiError, wire};
+use crate::ApiError;
 
 /// All resources stand below this.
 pub(super) const PREFIX: &str = "/registry/";
@@ -56,7 +56,7 @@ pub(super) fn decode(key: &str, value: &[u8], revision: Revision) -> Result<Reso
         );
         return Err(ApiError::internal(message));
     }
-    Ok(at(wire::decode(stored.resource).map_err(damaged)?, revision))
+    Ok(at(Resource::decode(stored.resource).map_err(damaged)?, revision))
 }
 
 /// The resource of this key.

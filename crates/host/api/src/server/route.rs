@@ -1,7 +1,7 @@
 //! From paths to what they name. What is not there says what is.
 
 use hyper::Method;
-use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef};
+use madang_model::{ApiGroup, DEFAULT_NAMESPACE, Kind, ObjectRef};
 
 use crate::{ApiError, LogOptions, Reason};
 
@@ -54,8 +54,9 @@ impl Route {
     }
 
     fn resource(namespace: Option<&str>, plural: &str, rest: &[&str]) -> Result<Self, ApiError> {
-        let Some(kind) = Kind::ALL.iter().copied().find(|kind| kind.plural() == plural) else {
-            let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.plural()).collect();
+        let Some(kind) = Kind::of_plural(ApiGroup::Madang, plural) else {
+            let own = Kind::ALL.iter().filter(|kind| kind.group() == ApiGroup::Madang);
+            let known: Vec<_> = own.map(|kind| kind.plural()).collect();
             let message = format!(
                 "there is nothing called {plural:?} in {}, only {}, bundles and explain",
                 madang_model::API_VERSION,

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::explain::shown;
 use super::style::{Role, Style};
-use super::text::{age, pad, width, wrap};
+use madang_model::columns::age;
+
+use super::text::{pad, width, wrap};
 use super::yaml::to_yaml;
 
 /// The resource among all that there are. Files below `here` are told from there.
@@ -123,9 +125,9 @@ fn used_by(resource: &Resource, all: &[Resource], style: Style) -> String {
 
 /// The resources that a resource names.
 pub(crate) fn refers_to(resource: &Resource) -> Vec<ObjectRef> {
-    let to = |kind: Kind, name: &String| ObjectRef::new(kind, name);
+    let project = resource.metadata().namespace.as_deref();
+    let to = |kind: Kind, name: &String| ObjectRef::in_namespace(kind, project, name);
     match resource {
-        Resource::Node(_) | Resource::AddressPool(_) | Resource::Vpc(_) => Vec::new(),
         Resource::SecurityGroup(Object { spec, .. }) => {
             let ingress = spec.ingress.iter().flat_map(|rule| &rule.from);
             let egress = spec.egress.iter().flatten().flat_map(|rule| &rule.to);
@@ -155,6 +157,15 @@ pub(crate) fn refers_to(resource: &Resource) -> Vec<ObjectRef> {
             let instances = spec.forwards.iter().map(|forward| to(Kind::Instance, &forward.instance));
             std::iter::once(to(Kind::AddressPool, &spec.pool)).chain(instances).collect()
         }
+        Resource::InstanceGroup(Object { spec, .. }) => {
+            let groups = spec.template.spec.security_groups.iter().map(|name| to(Kind::SecurityGroup, name));
+            std::iter::once(to(Kind::Subnet, &spec.template.spec.subnet)).chain(groups).collect()
+        }
+        Resource::RoleBinding(Object { spec, .. }) | Resource::ClusterRoleBinding(Object { spec, .. }) => {
+            let kind = if spec.role_ref.kind == "Role" { Kind::Role } else { Kind::ClusterRole };
+            vec![to(kind, &spec.role_ref.name)]
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use madang_model::{ObjectRef, Resource};
 
 use super::style::{Role, Style};
 use super::text::{cut, pad, printable, width};
-use crate::readiness::{Readiness, readiness};
+use madang_model::{Readiness, readiness};
 
 /// How far a resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]

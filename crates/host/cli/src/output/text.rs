@@ -1,8 +1,7 @@
-//! Widths, wrapping, cutting; ages and amounts.
+//! Widths, wrapping, cutting.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::Style;
@@ -58,26 +57,6 @@ pub(crate) fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
-/// How long ago, as kubectl says it: `12s`, `5m20s`, `3h`, `2d4h`, `400d`.
-pub(crate) fn age(since: Option<&str>, now: Timestamp) -> String {
-    let Some(since) = since.and_then(|text| text.parse::<Timestamp>().ok()) else { return "-".to_owned() };
-    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let two = |large: i64, unit: &str, rest: i64, small: &str| match rest {
-        0 => format!("{large}{unit}"),
-        _ => format!("{large}{unit}{rest}{small}"),
-    };
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..600 => two(minutes, "m", seconds % 60, "s"),
-        600..10_800 => format!("{minutes}m"),
-        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
-        28_800..172_800 => format!("{hours}h"),
-        172_800..691_200 => two(days, "d", hours % 24, "h"),
-        _ => format!("{days}d"),
-    }
-}
-
 /// A span of time, as `60 s` or `200 ms`.
 pub(crate) fn span(time: Duration) -> String {
     if time.subsec_millis() == 0 {
@@ -87,53 +66,9 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Bytes, as `15.6Gi`.
-pub(crate) fn bytes(n: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
-    match UNITS.iter().find(|(_, unit)| n >= *unit) {
-        Some((name, unit)) => {
-            let tenths = n.saturating_mul(10) / unit;
-            if tenths.is_multiple_of(10) {
-                format!("{}{name}", tenths / 10)
-            } else {
-                format!("{}.{}{name}", tenths / 10, tenths % 10)
-            }
-        }
-        None => n.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages_as_kubectl_says_them() {
-        let now: Timestamp = "2026-01-10T12:00:00Z".parse().unwrap();
-        for (since, expected) in [
-            ("2026-01-10T12:00:00Z", "0s"),
-            ("2026-01-10T12:00:05Z", "0s"),
-            ("2026-01-10T11:58:01Z", "119s"),
-            ("2026-01-10T11:54:40Z", "5m20s"),
-            ("2026-01-10T11:55:00Z", "5m"),
-            ("2026-01-10T10:00:00Z", "120m"),
-            ("2026-01-10T08:30:00Z", "3h30m"),
-            ("2026-01-09T12:00:00Z", "24h"),
-            ("2026-01-08T08:00:00Z", "2d4h"),
-            ("2025-01-10T12:00:00Z", "365d"),
-            ("yesterday", "-"),
-        ] {
-            assert_eq!(age(Some(since), now), expected, "{since}");
-        }
-        assert_eq!(age(None, now), "-");
-    }
-
-    #[test]
-    fn amounts_are_short() {
-        for (n, expected) in [(0, "0"), (1023, "1023"), (1 << 30, "1Gi"), (16_787_210_240, "15.6Gi")] {
-            assert_eq!(bytes(n), expected);
-        }
-    }
 
     #[test]
     fn cutting_never_exceeds_the_columns() {

@@ -7,7 +7,7 @@ use madang_addr::Prefix;
 
 use crate::addresses::{FIRST_USABLE, LONGEST_SUBNET, capacity, size};
 use crate::words::count;
-use crate::{Diagnostic, Resource};
+use crate::{Diagnostic, Resource, qualified};
 
 /// The subnets and the pools, by name.
 pub(super) struct Ranges {
@@ -19,7 +19,7 @@ impl Ranges {
     pub(super) fn new<'a>(resources: impl Iterator<Item = &'a Resource>) -> Self {
         let mut ranges = Self { subnets: BTreeMap::new(), pools: BTreeMap::new() };
         for resource in resources {
-            let name = resource.metadata().name.clone();
+            let name = resource.object_ref().qualified_name();
             match resource {
                 Resource::Subnet(subnet) => {
                     ranges.subnets.insert(name.clone(), Range::subnet(&name, subnet.spec.cidr));
@@ -37,7 +37,9 @@ impl Ranges {
     /// Where a resource's address comes from.
     pub(super) fn of(&mut self, resource: &Resource) -> Option<&mut Range> {
         match resource {
-            Resource::Instance(o) => self.subnets.get_mut(&o.spec.subnet),
+            Resource::Instance(o) => {
+                self.subnets.get_mut(&qualified(o.metadata.namespace.as_deref(), &o.spec.subnet))
+            }
             Resource::NatGateway(o) => self.pools.get_mut(&o.spec.pool),
             Resource::PublicAddress(o) => self.pools.get_mut(&o.spec.pool),
             _ => None,

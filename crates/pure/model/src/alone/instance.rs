@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::words::quote;
-use crate::{Diagnostic, InstanceSpec};
+use crate::{Diagnostic, InstanceGroupSpec, InstanceSpec};
 
 pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
     const LEAST_MEMORY: u64 = 1 << 20;
@@ -19,6 +19,29 @@ pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
         let cause = "the kernel gives CPU time in parts of at least 1 ms in 100 ms";
         let diagnostic = Diagnostic::new("outOfRange", format!("{cpu} is too little CPU")).cause(cause);
         found.add("spec.resources.cpu", diagnostic.hint("write an amount of at least 10m"));
+    }
+}
+
+/// A group's template, its paths below `spec.template`.
+pub(super) fn group(found: &mut Found, spec: &InstanceGroupSpec) {
+    const MOST: u32 = 1000;
+    if spec.replicas > MOST {
+        let message = format!("{} is out of range", spec.replicas);
+        found.add(
+            "spec.replicas",
+            Diagnostic::new("outOfRange", message).hint(format!("write a number of 0 to {MOST}")),
+        );
+    }
+    if let Some(address) = spec.template.spec.address {
+        let diagnostic =
+            Diagnostic::new("invalidValue", format!("{address} cannot be the address of all of them"));
+        found.add("spec.template.spec.address", diagnostic.hint("leave it out: each gets a free one"));
+    }
+    let mut inner = Found(Vec::new());
+    instance(&mut inner, &InstanceSpec { address: None, ..spec.template.spec.clone() });
+    for problem in inner.0 {
+        let path = format!("spec.template.{}", problem.diagnostic.path);
+        found.add(path, problem.diagnostic);
     }
 }
 

@@ -3,20 +3,12 @@
 use super::Found;
 use crate::fields::Problem;
 use crate::words::quote;
-use crate::{DEFAULT_NAMESPACE, Diagnostic, Metadata, is_dns_label};
+use crate::{Diagnostic, Kind, Metadata, Naming, is_dns_label};
 
-pub(super) fn metadata(found: &mut Found, metadata: &Metadata, namespaced: bool) {
-    if !is_dns_label(&metadata.name) {
-        let diagnostic = Diagnostic::new("invalidName", format!("{} cannot be a name", quote(&metadata.name)))
-            .cause("a name is a DNS label: 1 to 63 lower-case letters, digits and dashes, with no dash at either end");
-        let diagnostic = match as_label(&metadata.name) {
-            Some(label) => diagnostic.hint(format!("write {label}")),
-            None => diagnostic.hint("write a name as web-1"),
-        };
-        found.add("metadata.name", diagnostic);
-    }
+pub(super) fn metadata(found: &mut Found, metadata: &Metadata, kind: Kind) {
+    name(found, metadata, kind);
     match metadata.namespace.as_deref() {
-        Some(namespace) if !namespaced => {
+        Some(namespace) if !kind.is_namespaced() => {
             let message = format!("there is no namespace {} for this kind", quote(namespace));
             let cause = "it belongs to the host, not to a project";
             found.add(
@@ -24,12 +16,12 @@ pub(super) fn metadata(found: &mut Found, metadata: &Metadata, namespaced: bool)
                 Diagnostic::new("namespace", message).cause(cause).hint("leave it out"),
             );
         }
-        Some(namespace) if namespace != DEFAULT_NAMESPACE => {
-            let message = format!("there is no namespace {}", quote(namespace));
-            let cause = "only the project default exists so far";
+        Some(namespace) if !is_dns_label(namespace) => {
+            let diagnostic =
+                Diagnostic::new("namespace", format!("{} cannot be a project", quote(namespace)));
             found.add(
                 "metadata.namespace",
-                Diagnostic::new("namespace", message).cause(cause).hint("leave it out"),
+                diagnostic.cause(LABEL).hint("write its name as lab, or leave it out"),
             );
         }
         _ => {}
@@ -46,6 +38,47 @@ pub(super) fn metadata(found: &mut Found, metadata: &Metadata, namespaced: bool)
         label_key(found, &format!("metadata.annotations.{key}"), "annotation", key);
     }
 }
+
+fn name(found: &mut Found, metadata: &Metadata, kind: Kind) {
+    let name = &metadata.name;
+    // The API makes up a name for who asks for one.
+    let asked_for = name.is_empty() && metadata.generate_name.is_some();
+    if name.is_empty() && !asked_for {
+        let diagnostic = Diagnostic::new("missingField", "the field \"name\" is missing");
+        return found.add("metadata.name", diagnostic.hint("add it, as name: web-1"));
+    }
+    let (right, cause) = match kind.naming() {
+        Naming::Label => (is_dns_label(name), LABEL),
+        Naming::Subdomain => (name.len() <= 253 && name.split('.').all(is_dns_label), SUBDOMAIN),
+        Naming::Segment => (is_segment(name), SEGMENT),
+    };
+    if right || asked_for {
+        return;
+    }
+    let diagnostic = Diagnostic::new("invalidName", format!("{} cannot be a name", quote(name))).cause(cause);
+    found.add(
+        "metadata.name",
+        match as_label(name) {
+            Some(label) => diagnostic.hint(format!("write {label}")),
+            None => diagnostic.hint("write a name as web-1"),
+        },
+    );
+}
+
+/// Whether a name can be one part of a URL's path, as Kubernetes has it.
+fn is_segment(name: &str) -> bool {
+    (1..=253).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && !name.contains(['/', '%'])
+        && name.chars().all(|c| c.is_ascii_graphic())
+}
+
+const LABEL: &str =
+    "a name is a DNS label: 1 to 63 lower-case letters, digits and dashes, with no dash at either end";
+const SUBDOMAIN: &str =
+    "a name of this kind is made of DNS labels, with dots between them: 253 characters at most";
+const SEGMENT: &str = "a name of this kind has at most 253 visible characters, without / and %";
 
 const LABEL_PART: &str =
     "it is at most 63 letters, digits, dashes, dots and underscores, with a letter or a digit at both ends";

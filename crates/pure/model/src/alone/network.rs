@@ -6,9 +6,10 @@ use madang_addr::Prefix;
 
 use super::Found;
 use crate::addresses::{LONGEST_SUBNET, capacity};
+use crate::words::quote;
 use crate::{
-    Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget, RuleProtocol, SecurityGroupSpec, SubnetSpec,
-    VpcSpec,
+    AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget, RuleProtocol,
+    SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
 
 pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {
@@ -22,6 +23,22 @@ pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {
     if !(576..=9000).contains(&spec.mtu) {
         let message = format!("{} is out of range", spec.mtu);
         found.add("spec.mtu", Diagnostic::new("outOfRange", message).hint("write a number of 576 to 9000"));
+    }
+}
+
+pub(super) fn assertion(found: &mut Found, spec: &AssertionSpec) {
+    if let (AssertedProtocol::Icmp, Some(port)) = (spec.protocol, spec.port) {
+        let diagnostic = Diagnostic::new("invalidValue", format!("icmp has no port {port}"));
+        found.add("spec.port", diagnostic.hint("leave it out, or write protocol: tcp"));
+    }
+    for (path, end) in [("spec.from", &spec.from), ("spec.to", &spec.to)] {
+        let place = end.parse::<Prefix>().is_ok() || end.parse::<std::net::IpAddr>().is_ok();
+        if !place && !crate::is_dns_label(end) {
+            let diagnostic = Diagnostic::new("invalidValue", format!("{} is no place", quote(end))).hint(
+                "write the name of an instance or of a security group, an address, a CIDR, or internet",
+            );
+            found.add(path, diagnostic);
+        }
     }
 }
 

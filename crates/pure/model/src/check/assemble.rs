@@ -59,7 +59,6 @@ fn insert(model: &mut Model, resource: &Resource) {
         into.insert(object.metadata.name.clone(), object.clone());
     }
     match resource {
-        Resource::Node(_) => {}
         Resource::AddressPool(object) => put(&mut model.address_pools, object),
         Resource::Vpc(object) => put(&mut model.vpcs, object),
         Resource::SecurityGroup(object) => put(&mut model.security_groups, object),
@@ -68,6 +67,7 @@ fn insert(model: &mut Model, resource: &Resource) {
         Resource::Subnet(object) => put(&mut model.subnets, object),
         Resource::Instance(object) => put(&mut model.instances, object),
         Resource::PublicAddress(object) => put(&mut model.public_addresses, object),
+        _ => {}
     }
 }
 

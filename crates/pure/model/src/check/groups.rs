@@ -2,7 +2,7 @@
 
 use super::world::{Findings, Need, World};
 use crate::words::named;
-use crate::{Diagnostic, Kind, Peer, Resource};
+use crate::{Diagnostic, Kind, Peer, Resource, bare};
 
 /// The group that each VPC has without anybody declaring it.
 pub(super) const DEFAULT_GROUP: &str = "default";
@@ -32,7 +32,7 @@ pub(super) fn security_groups(world: &World<'_>, findings: &mut Findings) {
 /// Why the name is not that of a group of this VPC. Its `default` group always is.
 pub(super) fn unfit(world: &World<'_>, name: &str, vpc: &str, whose: &str) -> Option<Diagnostic> {
     let group = world.group(name);
-    if name == DEFAULT_GROUP || group.is_some_and(|group| group.spec.vpc == vpc) {
+    if bare(name) == DEFAULT_GROUP || group.is_some_and(|group| group.spec.vpc == vpc) {
         return None;
     }
     let of_vpc =

@@ -10,6 +10,7 @@ mod groups;
 mod instances;
 mod network;
 mod outside;
+mod qualify;
 mod world;
 
 use crate::{Diagnostic, Model, Resource, Span, alone, origin};
@@ -21,9 +22,12 @@ use world::{Findings, World};
 /// [`locate`](crate::locate) finds the exact place. What has not been allocated yet is not in the model, and not wrong.
 ///
 /// [`Document::annotate`]: crate::Document::annotate
+///
+/// In the model, names of projects other than `default` have their project before them ([`qualified`](crate::qualified)).
 pub fn check(resources: &[Resource]) -> (Model, Vec<Diagnostic>) {
     let mut findings = Findings::new(resources.len());
-    let world = World::new(resources, &mut findings);
+    let qualified = qualify::qualify(resources);
+    let world = World::new(&qualified, &mut findings);
     for (n, resource) in resources.iter().enumerate() {
         for problem in alone::problems(resource) {
             findings.wrong(n, problem.diagnostic.path.clone(), problem.diagnostic);

@@ -94,7 +94,7 @@ impl<'a> World<'a> {
     pub(super) fn new(resources: &'a [Resource], findings: &mut Findings) -> Self {
         let mut by_name = BTreeMap::new();
         let mut world = Self { resources, by_name: BTreeMap::new(), hints: Cell::new(0) };
-        for (n, resource) in resources.iter().enumerate() {
+        for (n, resource) in resources.iter().enumerate().filter(|(_, r)| r.kind().is_of_the_network()) {
             let name = resource.metadata().name.as_str();
             let first = *by_name.entry((resource.kind(), name)).or_insert(n);
             if first != n {

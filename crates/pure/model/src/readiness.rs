@@ -1,10 +1,10 @@
 //! Whether a resource is what was declared.
 
-use madang_model::{ConditionStatus, Resource};
+use crate::{ConditionStatus, Kind, Layout, Resource};
 
 /// What the Ready condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
+pub enum Readiness {
     /// It is what was declared last.
     Ready,
     /// It is going away.
@@ -20,11 +20,15 @@ pub(crate) enum Readiness {
     },
 }
 
-/// What the Ready condition says of what was declared last.
-pub(crate) fn readiness(resource: &Resource) -> Readiness {
+/// What the Ready condition says of what was declared last. Kinds that nothing is made of are ready once they exist.
+pub fn readiness(resource: &Resource) -> Readiness {
     let metadata = resource.metadata();
     if metadata.deletion_timestamp.is_some() {
         return Readiness::Deleting;
+    }
+    let kind = resource.kind();
+    if kind.layout() == Layout::Flat || kind == Kind::Namespace {
+        return Readiness::Ready;
     }
     match resource.conditions().iter().find(|condition| condition.r#type == "Ready") {
         Some(ready) if ready.observed_generation < metadata.generation => Readiness::Unseen,
@@ -37,13 +41,22 @@ pub(crate) fn readiness(resource: &Resource) -> Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{condition, vpc};
+    use crate::{Condition, Kind};
 
     #[test]
     fn only_what_was_said_of_the_last_generation_counts() {
-        let mut vpc = vpc();
+        let vpc = serde_json::json!({ "kind": "Vpc", "metadata": { "name": "shop", "generation": 1 }, "spec": { "cidrs": [] } });
+        let mut vpc = Resource::decode(vpc).unwrap();
+        assert_eq!(vpc.kind(), Kind::Vpc);
         assert_eq!(readiness(&vpc), Readiness::Unseen);
-        vpc.conditions_mut().push(condition(ConditionStatus::True, "Programmed", ""));
+        vpc.conditions_mut().push(Condition {
+            r#type: "Ready".to_owned(),
+            status: ConditionStatus::True,
+            reason: "Programmed".to_owned(),
+            message: String::new(),
+            observed_generation: 1,
+            last_transition_time: "2026-01-10T12:00:00Z".to_owned(),
+        });
         assert_eq!(readiness(&vpc), Readiness::Ready);
         vpc.metadata_mut().generation = 2;
         assert_eq!(readiness(&vpc), Readiness::Unseen);
