@@ -13,6 +13,7 @@ mod wire;
 
 pub use client::{Client, ClientError, Log, Watching};
 pub use error::{ApiError, Reason};
+pub(crate) use registry::now;
 pub use registry::{
     Change, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, Registry, Watch, WatchEvent,
 };

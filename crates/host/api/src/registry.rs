@@ -24,9 +24,10 @@ pub use cache::{Change, Entry, Objects};
 use draft::{Draft, heeded};
 pub use lifecycle::Preconditions;
 use lifecycle::{
-    Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, newborn, put_or_gone,
-    replaced, too_busy,
+    Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, named, newborn, put_or_gone,
+    replaced, rewritten, too_busy,
 };
+pub(crate) use parts::now;
 use parts::take_allocations;
 use stored::{encode, key};
 pub use watch::{Watch, WatchEvent};
@@ -122,10 +123,15 @@ impl Registry {
     /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. What it refers to need not
     /// exist yet; an address that cannot be had is an error.
     pub fn create(&self, resource: Resource) -> Result<Resource, ApiError> {
-        let new = newborn(checked(resource)?)?;
+        self.create_with(resource, false)
+    }
+
+    /// The same; with `dry_run`, nothing is stored.
+    pub fn create_with(&self, resource: Resource, dry_run: bool) -> Result<Resource, ApiError> {
+        let new = newborn(checked(named(resource)?)?)?;
         let object = new.object_ref();
         if draft::allocates(new.kind()) {
-            let (_, draft) = self.with_draft(false, |draft| {
+            let (_, draft) = self.with_draft(dry_run, |draft| {
                 if let Some(stored) = draft.after.get(&object) {
                     return Err(already_exists(stored));
                 }
@@ -134,12 +140,65 @@ impl Registry {
             })?;
             return draft.into_resource(&object);
         }
+        if let Some(stored) = self.find(&object)? {
+            return Err(already_exists(&stored));
+        }
+        if dry_run {
+            return Ok(new);
+        }
         let key = key(&object);
         match self.store.commit(heeded(Txn::new().absent(&key).put(&key, encode(&new)))) {
             Ok(revision) => Ok(stored::at(new, revision)),
             Err(StoreError::Conflict { .. }) => Err(already_exists(&self.get(&object).unwrap_or(new))),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Stores what becomes of a resource that exists: its spec, labels, annotations, finalizers, owners and managers; its
+    /// status, and what the registry itself writes, are ignored. The change is computed again as long as somebody else is
+    /// faster. With `dry_run`, nothing is stored.
+    pub fn modify(
+        &self,
+        object: &ObjectRef,
+        dry_run: bool,
+        change: impl Fn(&Resource) -> Result<Resource, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        let stored = self.get(object)?;
+        let wanted = rewritten(&stored, &change(&stored)?)?;
+        if draft::allocates(object.kind) && !stored.same_spec(&wanted) {
+            let (_, draft) = self.with_draft(dry_run, |draft| {
+                let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
+                let new = rewritten(stored, &change(stored)?)?;
+                draft.after.insert(object.clone(), new);
+                draft.allocate_for(object)
+            })?;
+            return draft.into_resource(object);
+        }
+        if dry_run {
+            return Ok(wanted);
+        }
+        self.rewrite(object, |stored| Ok(put_or_gone(rewritten(stored, &change(stored)?)?)))
+    }
+
+    /// The same for its status, and nothing else of it but the managers of that.
+    pub fn modify_status(
+        &self,
+        object: &ObjectRef,
+        dry_run: bool,
+        change: impl Fn(&Resource) -> Result<Resource, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        let with_status = |stored: &Resource| {
+            let changed = change(stored)?;
+            let mut new = stored.clone();
+            new.take_status(&changed);
+            new.metadata_mut().managed_fields.clone_from(&changed.metadata().managed_fields);
+            take_allocations(&mut new, stored);
+            Ok(new)
+        };
+        if dry_run {
+            return with_status(&self.get(object)?);
+        }
+        self.rewrite(object, |stored| Ok(Outcome::Put(Box::new(with_status(stored)?))))
     }
 
     /// Stores another spec, labels and annotations of a resource that exists; its status is ignored. With a

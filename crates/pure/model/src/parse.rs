@@ -76,15 +76,14 @@ pub fn parse(files: &[SourceFile]) -> Result<Vec<Document>, Vec<Diagnostic>> {
 ///
 /// # Errors
 /// It is no YAML, or not one document.
-pub fn yaml_value(name: &str, text: &str) -> Result<Value, Diagnostic> {
+pub fn yaml_value(name: &str, text: &str) -> Result<Value, Box<Diagnostic>> {
+    let wrong = |message: &str| Err(Box::new(Diagnostic::new("wrongType", message)));
     let (mut documents, problems) = yaml::load(&SourceFile { name: name.to_owned(), text: text.to_owned() });
     match (documents.pop(), documents.is_empty(), problems.into_iter().next()) {
-        (_, _, Some(problem)) => Err(problem),
+        (_, _, Some(problem)) => Err(Box::new(problem)),
         (Some(document), true, None) => Ok(document.value),
-        (Some(_), false, None) => {
-            Err(Diagnostic::new("wrongType", "there are several documents, where one is expected"))
-        }
-        (None, ..) => Err(Diagnostic::new("wrongType", "there is no document")),
+        (Some(_), false, None) => wrong("there are several documents, where one is expected"),
+        (None, ..) => wrong("there is no document"),
     }
 }
 
