@@ -10,7 +10,7 @@ use madang_api::{
     Version, WatchEvent,
 };
 use madang_model::{Kind, ObjectRef};
-use madang_store::{Revision, Store};
+use madang_store::Revision;
 use tokio::io::AsyncReadExt;
 use world::{World, shop, soon, typed, vpc};
 

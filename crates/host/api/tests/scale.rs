@@ -1,5 +1,5 @@
 //! What holds with many resources and many who watch. Prints what it saw (`--no-capture`).
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that reports figures")]
+#![expect(clippy::unwrap_used, reason = "a test that reports figures")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -139,6 +139,6 @@ async fn ten_thousand_resources_and_a_thousand_watchers() {
     assert!(listed < Duration::from_millis(1_000), "{listed:?}");
     assert!(told[WATCHERS - 1] < Duration::from_millis(2_000), "{:?}", told[WATCHERS - 1]);
     assert!(memory < 400 << 20, "{memory}");
-    drop(stop.send(()));
+    let _ = stop.send(());
     serving.await.unwrap();
 }
