@@ -4,7 +4,9 @@
 //! fails. They need root: without it they say that they are skipped, and fail where CI is set.
 
 mod chaos;
+mod clients;
 mod cloud;
+mod kubectl;
 mod lifecycle;
 mod policy;
 mod recovery;

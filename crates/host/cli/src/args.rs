@@ -349,9 +349,13 @@ pub(crate) struct DoctorArgs {
 /// Print the JSON Schema of a kind, or of all
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n  madang schema --crd | kubectl apply -f -    as definitions, for a Kubernetes cluster\n\nNeeds root: no."
 )]
 pub(crate) struct SchemaArgs {
+    /// Print CustomResourceDefinitions for Kubernetes instead
+    #[arg(long)]
+    pub(crate) crd: bool,
+
     /// The kind; all if left out
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<KindName>,
