@@ -7,7 +7,7 @@ mod streams;
 use std::path::{Path, PathBuf};
 
 use hyper::Method;
-use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
+use madang_model::{ApiGroup, DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
 use madang_store::Revision;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -157,7 +157,15 @@ fn collection(kind: Kind) -> String {
     if kind.is_namespaced() {
         in_project(kind, DEFAULT_NAMESPACE)
     } else {
-        format!("{ROOT}/{}", kind.plural())
+        format!("{}/{}", root(kind), kind.plural())
+    }
+}
+
+/// Where the kinds of this one's group are.
+fn root(kind: Kind) -> String {
+    match kind.group() {
+        ApiGroup::Core => "/api/v1".to_owned(),
+        group => format!("/apis/{}", group.api_version()),
     }
 }
 
@@ -170,5 +178,5 @@ fn path(object: &ObjectRef) -> String {
 }
 
 fn in_project(kind: Kind, namespace: &str) -> String {
-    format!("{ROOT}/namespaces/{namespace}/{}", kind.plural())
+    format!("{}/namespaces/{namespace}/{}", root(kind), kind.plural())
 }
