@@ -37,7 +37,10 @@ impl FromStr for AssertedEnd {
             return named.ok_or_else(|| format!("{text:?} is no place"));
         };
         if first.parse::<IpAddr>().is_ok() {
-            return text.parse().map(Self::Addresses).map_err(|e: madang_addr::ParsePrefixError| e.to_string());
+            return text
+                .parse()
+                .map(Self::Addresses)
+                .map_err(|e: madang_addr::ParsePrefixError| e.to_string());
         }
         match assertable(first) {
             Some(kind) if is_dns_label(name) => Ok(Self::Named(Some(kind), name.to_owned())),
@@ -86,7 +89,8 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(end), "{text}");
         }
-        for text in ["", "Web 1", "subnet/web", "instance/", "instance/a/b", "10.0.0.1/8", "10.0.0/8", "a/b"] {
+        for text in ["", "Web 1", "subnet/web", "instance/", "instance/a/b", "10.0.0.1/8", "10.0.0/8", "a/b"]
+        {
             assert!(text.parse::<AssertedEnd>().is_err(), "{text}");
         }
         assert_eq!("sg/web".parse::<AssertedEnd>().unwrap().to_string(), "SecurityGroup/web");

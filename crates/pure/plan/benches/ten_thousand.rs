@@ -41,7 +41,8 @@ fn timed(what: &str, before: &[Resource], after: &[Resource]) {
 fn asserted(world: &[Resource]) {
     let mut all = world.to_vec();
     for n in 0..100 {
-        let (to, expect) = if n % 2 == 0 { ((n + 1) % 100, "reachable") } else { ((n + 2) % 100, "unreachable") };
+        let (to, expect) =
+            if n % 2 == 0 { ((n + 1) % 100, "reachable") } else { ((n + 2) % 100, "unreachable") };
         let (from, to) = (format!("sg/g{n}"), format!("sg/g{to}"));
         let spec = serde_json::json!({ "from": from, "to": to, "port": 443, "expect": expect });
         all.push(common::resource("Assertion", &format!("a{n}"), &spec));
@@ -49,5 +50,9 @@ fn asserted(world: &[Resource]) {
     let start = Instant::now();
     let asserted = madang_plan::assertions(&all);
     let hold = asserted.iter().filter(|a| a.standing == madang_plan::Standing::Holds).count();
-    println!("{} assertions: {:.1?}, check and compile included; {hold} hold", asserted.len(), start.elapsed());
+    println!(
+        "{} assertions: {:.1?}, check and compile included; {hold} hold",
+        asserted.len(),
+        start.elapsed()
+    );
 }

@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use common::{Meaning, OUTSIDE, SHOP, resources, services, worlds};
+use common::{Meaning, SHOP, resources, services, worlds};
 use madang_compile::{ICMP, TCP, UDP};
 use madang_model::{Kind, ObjectRef, Resource, from_json};
 use madang_plan::{Asserted, Standing, assertions, preview, refused};
@@ -90,7 +90,10 @@ fn a_rule_that_lets_in_too_much_is_named() {
     );
     assert_eq!(
         in_shop(
-            &[("from: [web] }", "from: [web] }\n    - { protocol: tcp, ports: [\"5000-6000\"], from: [10.0.1.0/24] }")],
+            &[(
+                "from: [web] }",
+                "from: [web] }\n    - { protocol: tcp, ports: [\"5000-6000\"], from: [10.0.1.0/24] }"
+            )],
             "sg/web db-1 tcp/5432 unreachable"
         ),
         "broken: web-1 (of SecurityGroup/web) must not reach db-1 by tcp/5432, and does | SecurityGroup/db spec.ingress[0] and SecurityGroup/db spec.ingress[1] lets it in | take that out or narrow it, or change the assertion if it is meant"
@@ -132,7 +135,10 @@ fn what_is_missing_is_named() {
     );
     assert_eq!(
         in_shop(
-            &[("from: [0.0.0.0/0] }", "from: [0.0.0.0/0] }\n  egress: [{ to: [192.0.2.0/24] }]"), ("ports: [5432]", "ports: [5433]")],
+            &[
+                ("from: [0.0.0.0/0] }", "from: [0.0.0.0/0] }\n  egress: [{ to: [192.0.2.0/24] }]"),
+                ("ports: [5432]", "ports: [5433]")
+            ],
             "web-1 db-1 tcp/5432 reachable"
         ),
         "broken: web-1 must reach db-1 by tcp/5432, and does not | no egress rule of SecurityGroup/web allows tcp/5432 to db-1; no ingress rule of SecurityGroup/db allows tcp/5432 from web-1 | add { protocol: tcp, ports: [5432], to: [db] } to spec.egress of SecurityGroup/web, or change the assertion"
@@ -190,10 +196,16 @@ fn who_is_not_there_is_waited_for() {
 #[test]
 fn what_makes_no_sense_is_broken() {
     assert_eq!(
-        in_shop(&[("name: web-1", "name: web"), ("instance: web-1", "instance: web")], "web db-1 tcp reachable"),
+        in_shop(
+            &[("name: web-1", "name: web"), ("instance: web-1", "instance: web")],
+            "web db-1 tcp reachable"
+        ),
         "broken: web is the name of several: Instance/web, SecurityGroup/web | write which is meant, as instance/web"
     );
-    assert!(in_shop(&[], "front web-1 tcp reachable").starts_with("broken: PublicAddress/front is an address of a pool"));
+    assert!(
+        in_shop(&[], "front web-1 tcp reachable")
+            .starts_with("broken: PublicAddress/front is an address of a pool")
+    );
     assert!(in_shop(&[], "internet 192.0.2.1 tcp reachable").starts_with("broken: both ends are addresses"));
 }
 
@@ -227,7 +239,10 @@ fn a_preview_says_what_held_before() {
     let preview = preview(&before, &after);
     let [asserted] = preview.assertions.as_slice() else { panic!("{preview:?}") };
     assert_eq!((asserted.was, asserted.standing), (Some(Standing::Holds), Standing::Broken));
-    assert!(preview.to_string().ends_with("broken Assertion/it: internet -> web-1 tcp/8080 reachable\n"), "{preview}");
+    assert!(
+        preview.to_string().ends_with("broken Assertion/it: internet -> web-1 tcp/8080 reachable\n"),
+        "{preview}"
+    );
     let json = serde_json::to_value(asserted).unwrap();
     assert_eq!((&json["standing"], &json["was"]), (&json!("broken"), &json!("holds")));
 }
@@ -271,8 +286,26 @@ fn which_changes_are_refused() {
 
 const FORWARDED: [((u8, u16), u16); 3] = [((TCP, 80), 8080), ((UDP, 53), 5432), ((TCP, 443), 443)];
 const ENDS: [&str; 20] = [
-    "i0", "i1", "i2", "i3", "j0", "j1", "g0", "g1", "g2", "g3", "h0", "sg/default", "front", "8.8.8.8", "8.8.8.9",
-    "8.8.4.4", "198.51.100.7", "198.51.100.200", "1.1.1.1", "10.9.0.1",
+    "i0",
+    "i1",
+    "i2",
+    "i3",
+    "j0",
+    "j1",
+    "g0",
+    "g1",
+    "g2",
+    "g3",
+    "h0",
+    "sg/default",
+    "front",
+    "8.8.8.8",
+    "8.8.8.9",
+    "8.8.4.4",
+    "198.51.100.7",
+    "198.51.100.200",
+    "1.1.1.1",
+    "10.9.0.1",
 ];
 
 /// Everybody who is meant: instances by name, or one address.
@@ -292,7 +325,8 @@ fn who(world: &[Resource], end: &str) -> BTreeSet<String> {
     if end.parse::<IpAddr>().is_ok() {
         return BTreeSet::from([end.to_owned()]);
     }
-    let declared_default = world.iter().any(|r| r.object_ref() == ObjectRef::new(Kind::SecurityGroup, "default"));
+    let declared_default =
+        world.iter().any(|r| r.object_ref() == ObjectRef::new(Kind::SecurityGroup, "default"));
     let of_vpc = |resource: &&Resource| {
         // The default group that is declared is of VPC a, as all that have it are.
         let Resource::Instance(i) = resource else { return false };
@@ -306,6 +340,8 @@ fn possible(world: &[Resource], from: &str, to: &str, service: (u8, u16)) -> boo
     let address = |end: &str| end.parse::<IpAddr>().ok();
     match (meaning.instance(from), meaning.instance(to)) {
         (Some(from), Some(to)) => meaning.connects(from, to, service),
+        // From inside, no address of a pool is reached.
+        (Some(_), None) if address(to) == Some(meaning.public_address()) => false,
         (Some(from), None) => address(to).is_some_and(|to| meaning.goes_out(from, to, service)),
         (None, Some(to)) => FORWARDED.iter().any(|((protocol, public), target)| {
             let from = address(from).unwrap();

@@ -7,8 +7,8 @@ use madang_addr::Prefix;
 use super::Found;
 use crate::addresses::{LONGEST_SUBNET, capacity};
 use crate::{
-    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget, RuleProtocol,
-    SecurityGroupSpec, SubnetSpec, VpcSpec,
+    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget,
+    RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
 
 pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {

@@ -156,7 +156,8 @@ fn judge(
         },
     };
     let place = |diagnostic: Diagnostic| {
-        let path = if diagnostic.path.is_empty() { "spec.expect".to_owned() } else { diagnostic.path.clone() };
+        let path =
+            if diagnostic.path.is_empty() { "spec.expect".to_owned() } else { diagnostic.path.clone() };
         ground.located(diagnostic.at(object.clone(), path))
     };
     Asserted { claim, standing, was: None, expect: *expect, diagnostic: diagnostic.map(place), object }

@@ -46,7 +46,8 @@ mod tests {
     use super::*;
 
     fn cut(spoken: &[&str], holes: &[&str], within: &str) -> Vec<String> {
-        let prefixes = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Prefix>>();
+        let prefixes =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Prefix>>();
         let regions = regions(prefixes(spoken), &prefixes(holes), within.parse().unwrap());
         regions.iter().map(ToString::to_string).collect()
     }
@@ -54,7 +55,10 @@ mod tests {
     #[test]
     fn where_somebody_speaks_of_a_part() {
         assert_eq!(cut(&[], &["10.0.0.0/16"], "0.0.0.0/0"), ["0.0.0.0/0"]);
-        assert_eq!(cut(&["9.0.0.0/8", "9.1.0.0/16"], &[], "0.0.0.0/0"), ["0.0.0.0/0", "9.0.0.0/8", "9.1.0.0/16"]);
+        assert_eq!(
+            cut(&["9.0.0.0/8", "9.1.0.0/16"], &[], "0.0.0.0/0"),
+            ["0.0.0.0/0", "9.0.0.0/8", "9.1.0.0/16"]
+        );
         assert_eq!(cut(&["9.0.0.0/8"], &[], "9.1.0.0/16"), ["9.1.0.0/16"]);
         assert_eq!(cut(&["0.0.0.0/1", "128.0.0.0/1"], &[], "0.0.0.0/0"), ["0.0.0.0/1", "128.0.0.0/1"]);
     }

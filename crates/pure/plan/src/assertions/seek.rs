@@ -170,8 +170,11 @@ impl<'a> Seeker<'_, 'a> {
         let own = |vpc: &VpcId| self.ground.vpc(*vpc).cidrs.iter().copied();
         // What is one VPC's own is not another's.
         let all: Vec<Prefix> = vpcs.iter().flat_map(own).collect();
-        let (spoken, holes): (Vec<Prefix>, &[Prefix]) =
-            if vpcs.len() == 1 { (spoken.collect(), &all) } else { (spoken.chain(all.clone()).collect(), &[]) };
+        let (spoken, holes): (Vec<Prefix>, &[Prefix]) = if vpcs.len() == 1 {
+            (spoken.collect(), &all)
+        } else {
+            (spoken.chain(all.clone()).collect(), &[])
+        };
         self.regions(spoken.into_iter(), holes, prefix, internet)
     }
 
@@ -211,7 +214,8 @@ impl Ground<'_> {
     pub(super) fn passes(&self, strand: Strand<'_>, service: Service) -> bool {
         match strand {
             Strand::Within(from, to) => {
-                let key = |instance: &Instance| self.side.keys.get(instance.name.as_str()).map(|(_, key)| key);
+                let key =
+                    |instance: &Instance| self.side.keys.get(instance.name.as_str()).map(|(_, key)| key);
                 service.is_in(&self.side.allowed(key(from), key(to)))
             }
             Strand::Out(from, to) => {
@@ -226,9 +230,10 @@ impl Ground<'_> {
                     key.protocol == service.number() && fits && service.at(forward.port).is_in(&into)
                 })
             }
-            Strand::Public(from, address) => {
-                self.forwards_at(address).iter().any(|(key, forward)| self.comes_in(from, key, forward, service))
-            }
+            Strand::Public(from, address) => self
+                .forwards_at(address)
+                .iter()
+                .any(|(key, forward)| self.comes_in(from, key, forward, service)),
             // Answers would come from the uplink, where the sender is nobody.
             Strand::Back(..) => false,
         }

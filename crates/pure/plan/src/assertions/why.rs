@@ -5,11 +5,11 @@ use madang_compile::{Instance, Origin, Traffic};
 use madang_datapath::{Direction, Entry, PortPrefix, Route, Rule};
 use madang_model::{Diagnostic, Expectation, Kind, Resource, bare};
 
+use super::BROKEN;
 use super::ground::Ground;
 use super::place::Place;
 use super::seek::Strand;
 use super::service::Service;
-use super::BROKEN;
 use crate::reach::outside::{class_of, permitted};
 
 /// What decides, and what to do about it.
@@ -77,7 +77,8 @@ impl Ground<'_> {
         let ingress = |to: &Instance, from| permitted(self.vpc(to.vpc), to.policy, Direction::Ingress, from);
         match strand {
             Strand::Within(from, to) => {
-                let key = |instance: &Instance| self.side.keys.get(instance.name.as_str()).map(|(_, key)| key);
+                let key =
+                    |instance: &Instance| self.side.keys.get(instance.name.as_str()).map(|(_, key)| key);
                 service.one_of(&self.side.allowed(key(from), key(to)))
             }
             Strand::Out(from, to) => {
@@ -88,7 +89,10 @@ impl Ground<'_> {
                 let mut open = self.forwards_to(to).iter().filter(|(key, forward)| {
                     key.protocol == service.number() && service.at(forward.port).is_in(&into)
                 });
-                service.port.or_else(|| open.next().map(|(_, forward)| forward.port)).map_or(service, |p| service.at(p))
+                service
+                    .port
+                    .or_else(|| open.next().map(|(_, forward)| forward.port))
+                    .map_or(service, |p| service.at(p))
             }
             Strand::Public(from, address) => {
                 let mut open = self.forwards_at(address).iter();
@@ -171,7 +175,9 @@ impl Ground<'_> {
             Strand::In(from, to) => whys.push(self.not_in(from, to, service)),
             Strand::Public(from, address) => whys.push(self.not_forwarded(from, address, service)),
             Strand::Back(_, address) => whys.push(Why {
-                because: format!("{address} is an address of this host's own pools, which instances do not reach"),
+                because: format!(
+                    "{address} is an address of this host's own pools, which instances do not reach"
+                ),
                 hint: "write the instance behind it".to_owned(),
             }),
         }
@@ -233,7 +239,8 @@ impl Ground<'_> {
             Direction::Egress => ("egress", "to", "to"),
             Direction::Ingress => ("ingress", "from", "from"),
         };
-        let groups: Vec<String> = instance.groups.iter().map(|name| self.group(instance, name, list)).collect();
+        let groups: Vec<String> =
+            instance.groups.iter().map(|name| self.group(instance, name, list)).collect();
         let hint = match instance.groups.first() {
             Some(name) if self.resource(&group_ref(name)).is_some() => format!(
                 "add {{ {}, {field}: [{peer_rule}] }} to spec.{list} of {}, or change the assertion",
@@ -328,9 +335,7 @@ impl Ground<'_> {
     /// Whether this rule of a group is one for the service: entries of the tables are unions of several.
     fn speaks_of(&self, origin: &Origin, service: Service) -> bool {
         let Some(Resource::SecurityGroup(group)) = self.resource(&origin.object) else { return true };
-        let nth = |list: &str| {
-            origin.path.strip_prefix(list)?.strip_suffix(']')?.parse::<usize>().ok()
-        };
+        let nth = |list: &str| origin.path.strip_prefix(list)?.strip_suffix(']')?.parse::<usize>().ok();
         let traffic = if let Some(n) = nth("spec.ingress[") {
             group.spec.ingress.get(n).map(|rule| Traffic::of(rule.protocol, &rule.ports))
         } else if let Some(n) = nth("spec.egress[") {
