@@ -29,14 +29,22 @@ fn no_request_makes_the_server_fail() {
         return;
     }
     let kube = Kube::new();
-    let token = kube.cloud.ok(&["user", "create", "tester", "--group", "system:masters", "--token", "-o", "json"]);
+    let token =
+        kube.cloud.ok(&["user", "create", "tester", "--group", "system:masters", "--token", "-o", "json"]);
     let token: serde_json::Value = serde_json::from_str(&token).expect("-o json is JSON");
     let token = token["status"]["token"].as_str().or(token["token"].as_str()).expect("a token").to_owned();
     let config = std::fs::read_to_string(&kube.config).expect("a kubeconfig");
     let server = config.lines().find_map(|line| line.trim().strip_prefix("server: ")).expect("a server");
     for group in ["apis/madang.dev/v1alpha1", "api/v1"] {
         let mut command = Command::new(client("st"));
-        command.args(["run", &format!("{server}/openapi/v3/{group}"), "--url", server, "--tls-verify", "false"]);
+        command.args([
+            "run",
+            &format!("{server}/openapi/v3/{group}"),
+            "--url",
+            server,
+            "--tls-verify",
+            "false",
+        ]);
         command.args(["-H", &format!("Authorization: Bearer {token}"), "--checks", "not_a_server_error"]);
         command.args(["--max-examples", "5", "--phases", "fuzzing", "--seed", "7", "--workers", "1"]);
         command.args(["--request-timeout", "10", "--exclude-path-regex", "watch"]);

@@ -109,7 +109,11 @@ fn what_there_is() {
     for line in ["vpcs", "instancegroups", "namespaces", "secrets", "rolebindings", "events"] {
         assert!(resources.lines().any(|l| l.starts_with(line)), "{line}: {resources}");
     }
-    let short = |name: &str| resources.lines().any(|line| line.split_whitespace().nth(1).is_some_and(|n| n.split(',').any(|n| n == name)));
+    let short = |name: &str| {
+        resources
+            .lines()
+            .any(|line| line.split_whitespace().nth(1).is_some_and(|n| n.split(',').any(|n| n == name)))
+    };
     assert!(short("sg") && short("ns") && short("eip"), "{resources}");
     assert!(kube.ok(&["api-versions"]).contains("madang.dev/v1alpha1"));
     assert!(kube.ok(&["version"]).contains("Server Version"));
@@ -139,30 +143,50 @@ fn a_network_from_create_to_delete() {
     // Every form of output.
     let wide = kube.ok(&["get", "instances", "-o", "wide"]);
     assert!(wide.contains("10.0.1.4") && wide.contains("MAC"), "{wide}");
-    assert_eq!(kube.ok(&["get", "vpc,subnet", "-o", "name"]), "vpc.madang.dev/home\nsubnet.madang.dev/apps\n");
+    assert_eq!(
+        kube.ok(&["get", "vpc,subnet", "-o", "name"]),
+        "vpc.madang.dev/home\nsubnet.madang.dev/apps\n"
+    );
     assert_eq!(kube.json(&["get", "vpc", "home"])["spec"]["mtu"], 1500, "defaults are there");
     assert!(kube.ok(&["get", "vpc", "home", "-o", "yaml"]).contains("kind: Vpc"));
     assert_eq!(kube.ok(&["get", "vpc", "home", "-o", "jsonpath={.spec.cidrs[0]}"]), "10.0.0.0/16");
     assert!(kube.ok(&["get", "vpc", "-o", "custom-columns=N:.metadata.name,M:.spec.mtu"]).contains("1500"));
-    assert!(kube.ok(&["get", "vpc", "-o", "go-template={{range .items}}{{.metadata.name}}{{end}}"]).contains("home"));
+    assert!(
+        kube.ok(&["get", "vpc", "-o", "go-template={{range .items}}{{.metadata.name}}{{end}}"])
+            .contains("home")
+    );
     assert!(kube.ok(&["get", "vpc", "--show-labels"]).contains("app=home"));
     assert!(kube.ok(&["get", "all", "-A"]).contains("instance.madang.dev/web"));
     assert_eq!(kube.ok(&["get", "instances", "-l", "app in (home)", "-o", "name"]).lines().count(), 1);
     assert_eq!(kube.ok(&["get", "instances", "-l", "app!=home", "-o", "name"]), "");
-    assert_eq!(kube.ok(&["get", "instances", "--field-selector", "spec.subnet=apps", "-o", "name"]).lines().count(), 1);
+    assert_eq!(
+        kube.ok(&["get", "instances", "--field-selector", "spec.subnet=apps", "-o", "name"]).lines().count(),
+        1
+    );
     assert!(kube.ok(&["describe", "instance", "web"]).contains("Ready"));
 
     // Changes.
     assert!(kube.ok(&["apply", "-f", &file]).contains("vpc.madang.dev/home unchanged"));
-    let wider = kube.cloud.file("wider.yaml", &NETWORK.replace("[10.0.0.0/16]", "[10.0.0.0/16, 10.9.0.0/16]"));
+    let wider =
+        kube.cloud.file("wider.yaml", &NETWORK.replace("[10.0.0.0/16]", "[10.0.0.0/16, 10.9.0.0/16]"));
     let diff = kube.run(&["diff", "-f", &wider]);
     assert!(diff.code == 1 && diff.out.contains("+  - 10.9.0.0/16"), "{diff:?}");
     assert!(kube.ok(&["apply", "-f", &wider]).contains("vpc.madang.dev/home configured"));
     kube.ok(&["label", "vpc", "home", "tier=front"]);
     kube.ok(&["annotate", "vpc", "home", "note=hello"]);
     kube.ok(&["patch", "vpc", "home", "--type=merge", "-p", r#"{"spec":{"mtu":1400}}"#]);
-    kube.ok(&["patch", "vpc", "home", "--type=json", "-p", r#"[{"op":"test","path":"/spec/mtu","value":1400},{"op":"replace","path":"/spec/mtu","value":1450}]"#]);
-    assert!(kube.fails(&["patch", "vpc", "home", "-p", "{}"]).contains("not supported"), "strategic is not for these");
+    kube.ok(&[
+        "patch",
+        "vpc",
+        "home",
+        "--type=json",
+        "-p",
+        r#"[{"op":"test","path":"/spec/mtu","value":1400},{"op":"replace","path":"/spec/mtu","value":1450}]"#,
+    ]);
+    assert!(
+        kube.fails(&["patch", "vpc", "home", "-p", "{}"]).contains("not supported"),
+        "strategic is not for these"
+    );
     let vpc = kube.json(&["get", "vpc", "home"]);
     assert_eq!(
         (&vpc["spec"]["mtu"], &vpc["metadata"]["labels"]["tier"], &vpc["metadata"]["annotations"]["note"]),
@@ -204,7 +228,8 @@ fn what_is_wrong_is_said() {
     assert!(kube.fails(&["get", "pods"]).contains("doesn't have a resource type"));
     let file = kube.cloud.file("network.yaml", NETWORK);
     kube.ok(&["apply", "-f", &file]);
-    let said = kube.fails(&["patch", "subnet", "apps", "--type=merge", "-p", r#"{"spec":{"cidr":"10.0.2.0/24"}}"#]);
+    let said =
+        kube.fails(&["patch", "subnet", "apps", "--type=merge", "-p", r#"{"spec":{"cidr":"10.0.2.0/24"}}"#]);
     assert!(said.contains("cannot be changed"), "{said}");
     let warned = kube.run(&["patch", "vpc", "home", "--type=merge", "-p", r#"{"spec":{"mtuu":1}}"#]);
     assert!(warned.err.contains("mtuu"), "{warned:?}");
@@ -218,7 +243,11 @@ fn two_managers_fight_over_a_field() {
         return;
     }
     let kube = Kube::new();
-    let vpc = |mtu: u32| format!("apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: {{ name: home }}\nspec: {{ cidrs: [10.0.0.0/16], mtu: {mtu} }}\n");
+    let vpc = |mtu: u32| {
+        format!(
+            "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: {{ name: home }}\nspec: {{ cidrs: [10.0.0.0/16], mtu: {mtu} }}\n"
+        )
+    };
     let (one, two) = (kube.cloud.file("one.yaml", &vpc(1400)), kube.cloud.file("two.yaml", &vpc(1300)));
     let apply = |file: &str, manager: &str, more: &[&str]| {
         let manager = format!("--field-manager={manager}");
@@ -226,21 +255,34 @@ fn two_managers_fight_over_a_field() {
     };
     assert_eq!(apply(&one, "ana", &[]).code, 0);
     let said = apply(&two, "ben", &[]);
-    assert!(said.code != 0 && said.err.contains("conflict with \"ana\"") && said.err.contains(".spec.mtu"), "{said:?}");
+    assert!(
+        said.code != 0 && said.err.contains("conflict with \"ana\"") && said.err.contains(".spec.mtu"),
+        "{said:?}"
+    );
     assert_eq!(kube.json(&["get", "vpc", "home"])["spec"]["mtu"], 1400, "nothing has changed");
     assert_eq!(apply(&two, "ben", &["--force-conflicts"]).code, 0);
     assert_eq!(kube.json(&["get", "vpc", "home"])["spec"]["mtu"], 1300);
     let said = apply(&one, "ana", &[]);
     assert!(said.err.contains("conflict with \"ben\""), "{said:?}");
     // Who no longer says a field that nobody else has gives it up.
-    let labelled = kube.cloud.file("label.yaml", "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: { name: home, labels: { a: b } }\n");
-    let bare = kube.cloud.file("bare.yaml", "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: { name: home }\n");
+    let labelled = kube.cloud.file(
+        "label.yaml",
+        "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: { name: home, labels: { a: b } }\n",
+    );
+    let bare = kube
+        .cloud
+        .file("bare.yaml", "apiVersion: madang.dev/v1alpha1\nkind: Vpc\nmetadata: { name: home }\n");
     assert_eq!(apply(&labelled, "cho", &[]).code, 0);
     assert_eq!(kube.json(&["get", "vpc", "home"])["metadata"]["labels"]["a"], "b");
     assert_eq!(apply(&bare, "cho", &[]).code, 0);
     assert_eq!(kube.json(&["get", "vpc", "home"])["metadata"]["labels"], Value::Null);
     let managers = kube.json(&["get", "vpc", "home", "--show-managed-fields"]);
-    let managers: Vec<_> = managers["metadata"]["managedFields"].as_array().into_iter().flatten().map(|m| m["manager"].clone()).collect();
+    let managers: Vec<_> = managers["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|m| m["manager"].clone())
+        .collect();
     assert!(managers.contains(&"ana".into()) && managers.contains(&"ben".into()), "{managers:?}");
     // From client-side to server-side apply, with the owners moved.
     let both = kube.cloud.file("both.yaml", NETWORK);
@@ -296,7 +338,10 @@ fn secrets_projects_and_groups() {
     assert!(kube.ok(&["events", "-n", "lab"]).contains("web"));
     kube.ok(&["delete", "namespace", "lab", "--timeout=60s"]);
     assert_eq!(kube.ok(&["get", "instances", "-A", "-o", "name"]), "instance.madang.dev/web\n");
-    assert!(kube.fails(&["create", "secret", "generic", "key", "--from-literal=a=b", "-n", "lab"]).contains("not found"));
+    assert!(
+        kube.fails(&["create", "secret", "generic", "key", "--from-literal=a=b", "-n", "lab"])
+            .contains("not found")
+    );
 }
 
 #[test]
@@ -306,7 +351,10 @@ fn kustomize_and_prune_by_label() {
     }
     let kube = Kube::new();
     kube.cloud.file("network.yaml", NETWORK);
-    kube.cloud.file("kustomization.yaml", "resources: [network.yaml]\nnameSuffix: -one\nlabels: [{ pairs: { team: a } }]\n");
+    kube.cloud.file(
+        "kustomization.yaml",
+        "resources: [network.yaml]\nnameSuffix: -one\nlabels: [{ pairs: { team: a } }]\n",
+    );
     let out = kube.run(&["apply", "-k", "."]);
     // References in our kinds are not names that kustomize knows: it changes names alone.
     assert!(out.out.contains("vpc.madang.dev/home-one created"), "{out:?}");

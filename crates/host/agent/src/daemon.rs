@@ -60,6 +60,11 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
     let mut reconciler = Reconciler::start(Arc::clone(&agent), host)?;
+    let confirmations = agent.registry.clone();
+    let confirmations =
+        tokio::spawn(
+            async move { confirmations.keep_confirmations(crate::confirmations::rolled_back).await },
+        );
     tracing::info!(socket = %server.socket().display(), "ready");
 
     let mut stop = agent.shutdown.subscribe();
@@ -88,6 +93,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         }
     };
     let ((), host) = tokio::join!(serving, signalled);
+    confirmations.abort();
     let host = host?;
     if agent.shutdown.borrow().unwrap_or(false) {
         tracing::info!("removing everything from this host");

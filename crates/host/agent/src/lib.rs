@@ -4,6 +4,7 @@
 //! declared and what is there, and does what differs. The API answers beside it. Everything that the loop makes on the host
 //! lives on when the daemon dies; the next one finds it and goes on.
 
+mod confirmations;
 mod daemon;
 mod error;
 mod explain;

@@ -1,10 +1,11 @@
 //! What a change does: to resources, to reachability, to the host.
 //!
 //! [`preview()`] tells people, before anything is done, what a change of resources means: field by field, and who can
-//! open connections to whom afterwards that could not before. [`plan()`] tells the executor on a host what to do, in
+//! open connections to whom afterwards that could not before, and whether the assertions hold. [`plan()`] tells the executor on a host what to do, in
 //! order, and people what was left undone and why. Both only compare; neither does anything.
 
 mod action;
+mod assertions;
 mod changes;
 mod fields;
 mod host;
@@ -14,6 +15,7 @@ mod preview;
 mod reach;
 
 pub use action::Action;
+pub use assertions::{Asserted, BROKEN, Standing, assertions, assess, refused};
 pub use changes::{Change, ChangeAction, changes};
 pub use fields::FieldChange;
 pub use host::{HostDesired, NotDone, Plan, plan};

@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Bundle;
 
+mod asserted;
 mod bundles;
+mod confirmations;
+mod convergence;
 mod properties;
+mod renames;
 
 fn registry() -> Registry {
     Registry::new(Arc::new(Memory::new()))

@@ -40,7 +40,7 @@ pub(super) async fn run(context: &Context, args: &DeleteArgs) -> Result<(), Fail
 
 fn named(args: &DeleteArgs) -> Result<Vec<ObjectRef>, Failure> {
     if !args.files.is_empty() {
-        return Ok(Declared::read(&args.files)?.objects());
+        return Ok(Declared::read(&args.files, args.recursive)?.objects());
     }
     match Targets::parse(&args.targets)? {
         Targets::Named(objects) => Ok(objects),

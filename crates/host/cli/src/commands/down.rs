@@ -21,7 +21,7 @@ use crate::wait::{Goal, Waited, left, wait};
 
 /// Takes down what the files declare, or everything, and ends a daemon that has nothing left.
 pub(super) async fn run(context: &Context, args: &DownArgs) -> Result<(), Failure> {
-    let declared = if args.all { None } else { Some(Declared::read(&args.files)?.objects()) };
+    let declared = if args.all { None } else { Some(Declared::read(&args.files, args.recursive)?.objects()) };
     let Some(client) = client(context).await? else {
         context
             .say(&format!("Nothing is there: no daemon answers at {}.", context.layout.socket().display()));
