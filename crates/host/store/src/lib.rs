@@ -10,7 +10,7 @@ mod error;
 mod memory;
 mod txn;
 
-pub use embedded::{Embedded, Options};
+pub use embedded::{Damage, Embedded, Options, Recovery};
 pub use error::StoreError;
 pub use memory::Memory;
 pub use txn::{Compare, Expect, Txn};
