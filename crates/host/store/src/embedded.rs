@@ -24,6 +24,7 @@ mod tables;
 mod tests;
 mod writer;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -71,8 +72,9 @@ struct Shared {
     /// The index's file.
     path: PathBuf,
     options: Options,
-    /// The open index, or why it is not open: after an error of the disk it has to be opened again.
-    database: RwLock<Result<Database, StoreError>>,
+    /// What readers see: the last state that is safe in both files. Or why there is none: after an error of the disk the
+    /// index has to be opened again.
+    view: RwLock<Result<Arc<View>, StoreError>>,
     changed: watch::Sender<Revision>,
     recovered: Mutex<Option<Recovery>>,
 }
@@ -91,17 +93,17 @@ impl Embedded {
     /// The store in these files.
     fn open_files(files: Arc<dyn Files>, options: Options) -> Result<Self, StoreError> {
         let opened = open::open(&files, &options)?;
-        let revision = index::revision(&opened.database, &*files)?;
+        let view = View::of(&opened.database, &files.path(INDEX))?;
         let shared = Arc::new(Shared {
             path: files.path(INDEX),
             files,
             options,
-            database: RwLock::new(Ok(opened.database)),
-            changed: watch::Sender::new(revision),
-            recovered: Mutex::new(opened.recovery),
+            changed: watch::Sender::new(view.revision),
+            view: RwLock::new(Ok(Arc::new(view))),
+            recovered: Mutex::new(opened.recovery.clone()),
         });
         let (jobs, waiting) = mpsc::channel();
-        let writer = Writer::new(Arc::clone(&shared), opened.journal, waiting);
+        let writer = Writer::new(Arc::clone(&shared), opened, waiting);
         let writer = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let writer = writer.map_err(|error| shared.io("start the writer of", error))?;
         Ok(Self { shared, jobs: Some(jobs), writer: Some(writer) })
@@ -127,6 +129,8 @@ impl Embedded {
                 self.ask(|reply| Job::Verify { found, reply })?;
                 self.shared.read(&read)
             }
+            // The index was opened again meanwhile.
+            Err(StoreError::Closed) => self.shared.read(&read),
             done => done,
         }
     }
@@ -180,14 +184,12 @@ impl Store for Embedded {
 }
 
 impl Shared {
-    /// Reads from one moment's state.
     fn read<T>(
         &self,
-        read: impl FnOnce(&ReadTransaction, &Path) -> Result<T, StoreError>,
+        read: impl Fn(&ReadTransaction, &Path) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().map_err(Clone::clone)?;
-        read(&begin_read(database, &self.path)?, &self.path)
+        let view = self.view.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        read(&view.txn, &self.path)
     }
 
     fn io(&self, operation: &'static str, error: std::io::Error) -> StoreError {
@@ -195,6 +197,23 @@ impl Shared {
     }
 }
 
-fn begin_read(database: &Database, path: &Path) -> Result<ReadTransaction, StoreError> {
-    database.begin_read().map_err(|error| tables::failure(path, "read", error))
+/// One moment's state of the index.
+struct View {
+    txn: ReadTransaction,
+    revision: Revision,
+}
+
+impl View {
+    /// The present state.
+    fn of(database: &Database, path: &Path) -> Result<Self, StoreError> {
+        let txn = database.begin_read().map_err(|error| tables::failure(path, "read", error))?;
+        let revision = read::revision(&txn, path)?;
+        Ok(Self { txn, revision })
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("revision", &self.revision).finish_non_exhaustive()
+    }
 }

@@ -50,6 +50,7 @@ pub(super) fn failure(path: &Path, operation: &'static str, error: impl Into<red
             }
             _ => failed(operation, &path, error),
         },
+        redb::Error::DatabaseClosed => StoreError::Closed,
         // redb refuses everything after the first error, until the file is opened again.
         error @ redb::Error::PreviousIo => {
             StoreError::Io { operation, path, source: Arc::new(io::Error::other(error.to_string())) }

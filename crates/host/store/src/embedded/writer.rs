@@ -12,7 +12,8 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 use super::apply::Tables;
 use super::journal::{Changes, Entry, Journal};
 use super::tables::{META_COMPACTED, META_REVISION, failure};
-use super::{Shared, index, open, read, rotation};
+use super::open::Opened;
+use super::{Shared, View, index, open, rotation};
 use crate::{Revision, StoreError, Txn};
 
 /// How many transactions share a sync at most.
@@ -31,6 +32,8 @@ type Done = Result<Revision, StoreError>;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    /// The open index, or why it is not open.
+    database: Result<Database, StoreError>,
     /// Where to go on, or why that is not known: then it is made anew before anything else is written.
     journal: Result<Journal, StoreError>,
     jobs: Receiver<Job>,
@@ -52,11 +55,12 @@ struct Group {
 impl Writer {
     pub(super) fn new(
         shared: Arc<Shared>,
-        journal: Result<Journal, StoreError>,
+        opened: Opened,
         jobs: Receiver<Job>,
     ) -> Self {
         let limit = shared.options.journal;
-        Self { shared, journal, jobs, snapshot: None, limit }
+        let (database, journal) = (Ok(opened.database), opened.journal);
+        Self { shared, database, journal, jobs, snapshot: None, limit }
     }
 
     /// Until nobody can ask any more.
@@ -76,51 +80,59 @@ impl Writer {
     /// The jobs' results; told to nobody before they are safe.
     fn write(&mut self, jobs: &[Job]) -> Vec<Done> {
         match self.try_write(jobs) {
-            Ok((done, revision)) => {
-                if revision > *self.shared.changed.borrow() {
-                    self.shared.changed.send_replace(revision);
-                }
-                done
-            }
+            Ok(done) => done,
             Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
-    fn try_write(&mut self, jobs: &[Job]) -> Result<(Vec<Done>, Revision), StoreError> {
+    fn try_write(&mut self, jobs: &[Job]) -> Result<Vec<Done>, StoreError> {
         if let Some(Job::Verify { found, .. }) = jobs.iter().find(|job| matches!(job, Job::Verify { .. })) {
             self.log(found);
-            self.close(found);
+            self.open_again(found.clone())?;
         }
-        self.open_again_if_closed()?;
-        let shared = Arc::clone(&self.shared);
-        let database = shared.database.read().unwrap_or_else(PoisonError::into_inner);
-        let begun = database.as_ref().map_err(Clone::clone)?;
-        let filled = self.journal(begun).and_then(|()| self.fill(begun, jobs));
-        let (txn, group) = match filled {
+        if let Err(error) = &self.database {
+            self.open_again(error.clone())?;
+        }
+        let (txn, group) = match self.journal().and_then(|()| self.fill(jobs)) {
             Ok(filled) => filled,
-            Err(error) => {
-                drop(database);
-                return Err(self.after_failed_attempt(error));
-            }
+            Err(error) => return Err(self.after_failed_attempt(error)),
         };
-        let committed = self.commit(txn, &group);
-        drop(database);
+        let committed = self.commit(txn, &group).and_then(|done| self.view().map(|view| (done, view)));
         match committed {
-            Ok(()) => Ok((group.done, group.revision)),
+            Ok((done, view)) => {
+                let revision = view.revision;
+                *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = Ok(Arc::new(view));
+                self.tell(revision);
+                done.map(|()| group.done)
+            }
             Err(error) => self.after_failed_commit(group, error),
         }
     }
 
+    /// The present state, for readers.
+    fn view(&self) -> Result<View, StoreError> {
+        View::of(self.database.as_ref().map_err(Clone::clone)?, &self.shared.path)
+    }
+
+    /// Tells who waits for it that there is something new to be read.
+    fn tell(&self, revision: Revision) {
+        if revision > *self.shared.changed.borrow() {
+            self.shared.changed.send_replace(revision);
+        }
+    }
+
     /// Sees to it that there is a journal to write to.
-    fn journal(&mut self, database: &Database) -> Result<(), StoreError> {
+    fn journal(&mut self) -> Result<(), StoreError> {
         if self.journal.is_err() {
+            let database = self.database.as_ref().map_err(Clone::clone)?;
             self.journal = rotation::renew(&self.shared.files, database);
         }
         self.journal.as_ref().map(drop).map_err(Clone::clone)
     }
 
     /// Every job's changes in one transaction.
-    fn fill(&self, database: &Database, jobs: &[Job]) -> Result<(WriteTransaction, Group), StoreError> {
+    fn fill(&self, jobs: &[Job]) -> Result<(WriteTransaction, Group), StoreError> {
+        let database = self.database.as_ref().map_err(Clone::clone)?;
         let fail = |error: redb::Error| failure(&self.shared.path, "write", error);
         let mut txn = database.begin_write().map_err(|e| fail(e.into()))?;
         txn.set_durability(Durability::Immediate).map_err(|e| fail(e.into()))?;
@@ -130,17 +142,19 @@ impl Writer {
         group.map(|group| (txn, group)).map_err(fail)
     }
 
-    /// Makes the group safe: in the journal and in the index at the same time.
-    fn commit(&mut self, txn: WriteTransaction, group: &Group) -> Result<(), StoreError> {
+    /// Makes the group safe: in the journal and in the index at the same time. If there is no room in the journal, nothing
+    /// was done; after any other failure it has to be looked what was.
+    fn commit(&mut self, txn: WriteTransaction, group: &Group) -> Result<Result<(), StoreError>, StoreError> {
         let fail = |error: redb::Error| failure(&self.shared.path, "write", error);
         if !group.changed {
-            return txn.abort().map_err(|e| fail(e.into()));
+            return txn.abort().map(Ok).map_err(|e| fail(e.into()));
         }
-        let Some(entry) = &group.entry else { return txn.commit().map_err(|e| fail(e.into())) };
+        let Some(entry) = &group.entry else { return txn.commit().map(Ok).map_err(|e| fail(e.into())) };
         let journal = self.journal.as_mut().map_err(|error| error.clone())?;
         if let Err(error) = journal.write(entry) {
             txn.abort().map_err(|e| fail(e.into()))?;
-            return Err(error);
+            journal.undo()?;
+            return Ok(Err(error));
         }
         let (synced, committed) = std::thread::scope(|scope| {
             let synced = scope.spawn(|| journal.sync());
@@ -150,61 +164,59 @@ impl Writer {
         let synced = synced.unwrap_or_else(|_| Err(StoreError::Closed));
         committed.and(synced)?;
         journal.written(entry);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Nothing was written. The index may still have to be opened again to be usable.
     fn after_failed_attempt(&mut self, error: StoreError) -> StoreError {
         self.log(&error);
         if self.journal.is_ok() {
-            self.close(&error);
-            self.open_again_if_closed().unwrap_or_else(|again| self.log(&again));
+            self.open_again(error.clone()).unwrap_or_else(|again| self.log(&again));
         }
         error
     }
 
     /// A commit that failed may be in one of the files, in both, or in none. What the journal has of it is taken back if
     /// that can be done. Opened again, they agree: the group is there or it is not, and then it is safe too.
-    fn after_failed_commit(
-        &mut self,
-        group: Group,
-        error: StoreError,
-    ) -> Result<(Vec<Done>, Revision), StoreError> {
+    fn after_failed_commit(&mut self, group: Group, error: StoreError) -> Result<Vec<Done>, StoreError> {
         self.log(&error);
         if let Ok(journal) = &mut self.journal {
             journal.undo().unwrap_or_else(|again| tracing::error!("{again}"));
         }
-        self.close(&error);
-        let path = self.shared.path.clone();
-        let unsure = |again| StoreError::Unsure { path: path.clone(), detail: format!("{error}; {again}") };
-        self.open_again_if_closed().map_err(unsure)?;
-        let found = self.shared.read(read::revision).map_err(unsure)?;
-        if group.revision > *self.shared.changed.borrow() && found == group.revision {
-            Ok((group.done, group.revision))
-        } else {
-            Err(error)
-        }
+        let known = *self.shared.changed.borrow();
+        self.open_again(error.clone()).map_err(|again| StoreError::Unsure {
+            path: self.shared.path.clone(),
+            detail: format!("{error}; {again}"),
+        })?;
+        let found = *self.shared.changed.borrow();
+        if group.revision > known && found == group.revision { Ok(group.done) } else { Err(error) }
     }
 
-    /// Closes the index: redb refuses everything after an error of the disk.
-    fn close(&mut self, error: &StoreError) {
+    /// Closes the index, and opens it again: redb refuses everything after an error of the disk. Readers wait for it.
+    fn open_again(&mut self, why: StoreError) -> Result<(), StoreError> {
         self.end_snapshot();
-        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
-        *database = Err(error.clone());
-    }
-
-    fn open_again_if_closed(&mut self) -> Result<(), StoreError> {
-        if self.shared.database.read().unwrap_or_else(PoisonError::into_inner).is_ok() {
-            return Ok(());
-        }
         let shared = Arc::clone(&self.shared);
-        let mut database = shared.database.write().unwrap_or_else(PoisonError::into_inner);
-        *database = self.open_as_it_was();
-        database.as_ref().map(drop).map_err(Clone::clone)
+        let mut view = shared.view.write().unwrap_or_else(PoisonError::into_inner);
+        *view = Err(why.clone());
+        self.database = Err(why);
+        match self.open_as_it_was().and_then(|()| self.view()) {
+            Ok(opened) => {
+                let revision = opened.revision;
+                *view = Ok(Arc::new(opened));
+                drop(view);
+                self.tell(revision);
+                Ok(())
+            }
+            Err(error) => {
+                *view = Err(error.clone());
+                self.database = Err(error.clone());
+                Err(error)
+            }
+        }
     }
 
     /// The store again, if it has everything that it had.
-    fn open_as_it_was(&mut self) -> Result<Database, StoreError> {
+    fn open_as_it_was(&mut self) -> Result<(), StoreError> {
         let shared = &self.shared;
         let opened = open::open(&shared.files, &shared.options)?;
         let (found, known) = (index::revision(&opened.database, &*shared.files)?, *shared.changed.borrow());
@@ -212,11 +224,11 @@ impl Writer {
             let detail = format!("its revision went back from {known} to {found}");
             return Err(StoreError::Corrupt { path: shared.path.clone(), detail });
         }
-        self.journal = opened.journal;
+        (self.database, self.journal) = (Ok(opened.database), opened.journal);
         if opened.recovery.is_some() {
             *shared.recovered.lock().unwrap_or_else(PoisonError::into_inner) = opened.recovery;
         }
-        Ok(opened.database)
+        Ok(())
     }
 
     /// Begins a new segment of the journal and a snapshot, when the present one is long.
@@ -234,8 +246,7 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> Result<JoinHandle<Result<u64, StoreError>>, StoreError> {
-        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().map_err(Clone::clone)?;
+        let database = self.database.as_ref().map_err(Clone::clone)?;
         let journal = self.journal.as_mut().map_err(|error| error.clone())?;
         let txn = database.begin_read().map_err(|error| failure(&self.shared.path, "read", error))?;
         *journal = Journal::begin(&self.shared.files, journal.at())?;
