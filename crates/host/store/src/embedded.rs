@@ -13,9 +13,12 @@ mod archive;
 mod files;
 mod frame;
 mod index;
+mod inspect;
 mod journal;
 mod open;
+mod overlay;
 mod read;
+mod restore;
 mod rotation;
 mod schema;
 mod snapshot;
@@ -35,7 +38,9 @@ use tokio::sync::watch;
 
 use crate::{Event, KEPT_EVENTS, Page, Revision, Store, StoreError, Txn, Versioned};
 use files::{Disk, Files, INDEX};
+pub use inspect::{Condition, FileState, Inspection, inspect, peek};
 pub use open::{Damage, Recovery};
+pub use restore::{Restored, restore, restore_last_good};
 use writer::{Job, Writer};
 
 /// How a store in a directory is kept.
@@ -93,7 +98,7 @@ impl Embedded {
     /// The store in these files.
     fn open_files(files: Arc<dyn Files>, options: Options) -> Result<Self, StoreError> {
         let opened = open::open(&files, &options)?;
-        let view = View::of(&opened.database, &files.path(INDEX))?;
+        let view = View::of(&opened.database, &files.path(INDEX), 0)?;
         let shared = Arc::new(Shared {
             path: files.path(INDEX),
             files,
@@ -119,18 +124,20 @@ impl Embedded {
         self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads from one moment's state. What cannot be right is damage: then everything is looked at, and read again.
+    /// Reads from one moment's state. What cannot be read is looked at, made good if that can be done, and read again.
     fn read<T>(
         &self,
         read: impl Fn(&ReadTransaction, &Path) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match self.shared.read(&read) {
-            Err(found @ StoreError::Corrupt { .. }) => {
-                self.ask(|reply| Job::Verify { found, reply })?;
-                self.shared.read(&read)
+        let path = &self.shared.path;
+        let view = self.shared.view()?;
+        match read(&view.txn, path) {
+            Err(found @ (StoreError::Corrupt { .. } | StoreError::Io { .. })) => {
+                self.ask(|reply| Job::Verify { found, opened: view.opened, reply })?;
+                read(&self.shared.view()?.txn, path)
             }
             // The index was opened again meanwhile.
-            Err(StoreError::Closed) => self.shared.read(&read),
+            Err(StoreError::Closed) => read(&self.shared.view()?.txn, path),
             done => done,
         }
     }
@@ -184,12 +191,9 @@ impl Store for Embedded {
 }
 
 impl Shared {
-    fn read<T>(
-        &self,
-        read: impl Fn(&ReadTransaction, &Path) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let view = self.view.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        read(&view.txn, &self.path)
+    /// What readers see now.
+    fn view(&self) -> Result<Arc<View>, StoreError> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn io(&self, operation: &'static str, error: std::io::Error) -> StoreError {
@@ -201,14 +205,16 @@ impl Shared {
 struct View {
     txn: ReadTransaction,
     revision: Revision,
+    /// How often the index was opened again before.
+    opened: u64,
 }
 
 impl View {
     /// The present state.
-    fn of(database: &Database, path: &Path) -> Result<Self, StoreError> {
+    fn of(database: &Database, path: &Path, opened: u64) -> Result<Self, StoreError> {
         let txn = database.begin_read().map_err(|error| tables::failure(path, "read", error))?;
         let revision = read::revision(&txn, path)?;
-        Ok(Self { txn, revision })
+        Ok(Self { txn, revision, opened })
     }
 }
 

@@ -75,6 +75,16 @@ pub enum StoreError {
         /// The newest version that this build can read.
         known: u64,
     },
+    /// Something else was to be put in the place of a store that is not empty.
+    #[error(
+        "{path} is the index of a store with {objects} objects, or of a damaged one: nothing was changed. To put an export in its place, say --replace: what is there is kept beside it"
+    )]
+    NotEmpty {
+        /// The index.
+        path: PathBuf,
+        /// How many objects there are.
+        objects: u64,
+    },
     /// The disk has no room.
     #[error(
         "there is no room for {path}: nothing was changed. Free space on its file system, then try again"

@@ -8,6 +8,9 @@ use super::journal::Changes;
 use super::tables::{EVENTS, EventRow, META, META_CHAIN, META_COMPACTED, META_REVISION, OBJECTS};
 use crate::{Revision, StoreError, Txn};
 
+/// A key, and its new value; none: it is deleted.
+type Made<'a> = (&'a str, Option<&'a [u8]>);
+
 /// The tables of one write transaction.
 pub(super) struct Tables<'txn> {
     objects: Table<'txn, &'static str, (u64, &'static [u8])>,
@@ -78,9 +81,9 @@ impl<'txn> Tables<'txn> {
     /// Makes these changes, with their events. What was one: a delete of what is not there is none.
     fn change<'a>(
         &mut self,
-        changes: &[(&'a str, Option<&'a [u8]>)],
+        changes: &[Made<'a>],
         revision: Revision,
-    ) -> Result<Vec<(&'a str, Option<&'a [u8]>)>, redb::Error> {
+    ) -> Result<Vec<Made<'a>>, redb::Error> {
         let mut made = Vec::with_capacity(changes.len());
         let mut number = 0;
         for (key, new) in changes {

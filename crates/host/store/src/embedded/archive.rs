@@ -110,7 +110,8 @@ impl Archive {
         let all = self.segments.iter().enumerate();
         let all = all.flat_map(|(index, segment)| segment.frames.iter().map(move |place| (index, *place)));
         for (segment, place) in all {
-            let follows = place.head.first == path.end.revision.next() && place.head.previous == path.end.chain;
+            let follows =
+                place.head.first == path.end.revision.next() && place.head.previous == path.end.chain;
             if follows {
                 path.frames.push((segment, place));
                 path.end = Position { revision: place.head.last, chain: place.checksum };
@@ -126,6 +127,19 @@ impl Archive {
 
     /// Why this alone cannot give back everything that was acknowledged; none: it can.
     pub(super) fn lacks(&self) -> Option<String> {
+        self.lacks_before_end().or_else(|| {
+            let last = self.segments.last().filter(|last| !last.ends_well() && self.goes_on_in(last));
+            last.map(|_| {
+                format!(
+                    "the journal ends in the midst of a write after revision {}: if that was acknowledged, it is lost",
+                    self.highest
+                )
+            })
+        })
+    }
+
+    /// The same, but for what may have been about to be written at the very end.
+    pub(super) fn lacks_before_end(&self) -> Option<String> {
         let Some((snapshot, path)) = self.newest() else {
             return Some("there is no whole snapshot beside it".to_owned());
         };
@@ -136,22 +150,23 @@ impl Archive {
                 self.highest
             ));
         }
-        let last = self.segments.last().filter(|last| last.begins >= snapshot.at.revision);
-        match last {
-            None if snapshot.journaled => Some(format!("the journal after revision {reached} is missing")),
-            Some(last) if !last.ends_well() => Some(format!(
-                "the journal ends in the midst of a write after revision {reached}: if that was acknowledged, it is lost"
-            )),
-            _ => None,
-        }
+        let goes_on = self.segments.last().is_some_and(|last| self.goes_on_in(last));
+        let is_missing = snapshot.journaled && !goes_on;
+        is_missing.then(|| format!("the journal after revision {reached} is missing"))
+    }
+
+    /// Whether this segment has what came after the newest snapshot.
+    fn goes_on_in(&self, segment: &Segment) -> bool {
+        self.snapshots.last().is_some_and(|newest| segment.begins >= newest.at.revision)
     }
 
     /// The last segment, if it ends at this point: its name, and the place where it can be gone on with.
     pub(super) fn open_end(&self, at: Position) -> Option<(String, u64)> {
         let last = self.segments.last()?;
-        let end = last.frames.last().map_or(last.base, |place| {
-            Some(Position { revision: place.head.last, chain: place.checksum })
-        });
+        let end = last
+            .frames
+            .last()
+            .map_or(last.base, |place| Some(Position { revision: place.head.last, chain: place.checksum }));
         (end == Some(at)).then(|| (last.name.clone(), last.end))
     }
 
@@ -179,18 +194,23 @@ impl Archive {
 
     /// The objects at the end of the journal, as far as it goes without a gap.
     pub(super) fn state(&self) -> Result<Option<State>, StoreError> {
-        let Some((snapshot, path)) = self.newest() else { return Ok(None) };
+        let Some(snapshot) = self.snapshots.last() else { return Ok(None) };
         let mut state = State { at: snapshot.at, objects: BTreeMap::new() };
         snapshot::read(&*self.files, &snapshot.name, |key, revision, value| {
             state.objects.insert(key.to_owned(), Versioned { value: value.into(), revision });
             Ok(())
         })?;
-        self.replay(&path, |at, transactions| {
+        self.state_after(state).map(Some)
+    }
+
+    /// The objects that follow from these and what the journal has more.
+    pub(super) fn state_after(&self, mut state: State) -> Result<State, StoreError> {
+        self.replay(&self.path(state.at), |at, transactions| {
             state.apply(transactions);
             state.at = at;
             Ok(())
         })?;
-        Ok(Some(state))
+        Ok(state)
     }
 
     fn read_snapshot(&mut self, name: String) -> Result<(), StoreError> {
@@ -231,8 +251,7 @@ impl Archive {
                 Kind::Segment => {
                     let schema = Fields(&frame.contents).u64();
                     self.known(&name, schema.unwrap_or(u64::MAX))?;
-                    segment.base =
-                        Some(Position { revision: frame.head.last, chain: frame.head.previous });
+                    segment.base = Some(Position { revision: frame.head.last, chain: frame.head.previous });
                 }
                 _ => segment.frames.push(Place { at: place, head: frame.head, checksum: frame.checksum }),
             }

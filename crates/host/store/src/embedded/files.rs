@@ -91,15 +91,13 @@ impl Disk {
     pub(super) fn open(directory: &Path) -> Result<Arc<dyn Files>, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|error| failed("create the directory", directory, error))?;
-        let lock = File::open(directory).map_err(|error| failed("open", directory, error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Arc::new(Self { directory: directory.to_owned(), lock: Some(lock) })),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: directory.join(INDEX) }),
-            Err(TryLockError::Error(error)) => Err(failed("lock", directory, error)),
+        match lock(directory)? {
+            Some(lock) => Ok(Arc::new(Self { directory: directory.to_owned(), lock: Some(lock) })),
+            None => Err(StoreError::InUse { path: directory.join(INDEX) }),
         }
     }
 
-    /// The directory, to read what is there, whoever uses it.
+    /// The directory, to read what is there, whoever uses it: nothing can be written.
     pub(super) fn look(directory: &Path) -> Arc<dyn Files> {
         Arc::new(Self { directory: directory.to_owned(), lock: None })
     }
@@ -153,6 +151,16 @@ impl Files for Disk {
 
     fn sync(&self) -> io::Result<()> {
         File::open(&self.directory)?.sync_all()
+    }
+}
+
+/// Keeps everybody else from opening the directory's store, as long as it is held. None: somebody has it open.
+pub(super) fn lock(directory: &Path) -> Result<Option<File>, StoreError> {
+    let lock = File::open(directory).map_err(|error| failed("open", directory, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(failed("lock", directory, error)),
     }
 }
 

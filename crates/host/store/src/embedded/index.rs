@@ -11,9 +11,7 @@ use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, S
 use super::apply::Tables;
 use super::files::{Files, Handle, INDEX, UNFINISHED};
 use super::frame::Position;
-use super::tables::{
-    META, META_CHAIN, META_COMPACTED, META_REVISION, META_SCHEMA, SCHEMA, failure,
-};
+use super::tables::{META, META_CHAIN, META_COMPACTED, META_REVISION, META_SCHEMA, SCHEMA, failure};
 use super::{Options, read};
 use crate::{Revision, StoreError};
 

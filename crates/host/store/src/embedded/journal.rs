@@ -96,8 +96,7 @@ impl Journal {
         let name = name(at.revision);
         let unfinished = name.clone() + UNFINISHED;
         let failed = |error| files.failed("write", &name, error);
-        let head =
-            Head { kind: Kind::Segment, previous: at.chain, first: at.revision, last: at.revision };
+        let head = Head { kind: Kind::Segment, previous: at.chain, first: at.revision, last: at.revision };
         let (mut bytes, _) = head.encode(&SCHEMA.to_le_bytes());
         let end = bytes.len() as u64;
         bytes.resize(usize::try_from(CHUNK).unwrap_or(usize::MAX), 0);

@@ -105,6 +105,7 @@ pub(super) fn set_all_aside(files: &dyn Files, why: &str) -> Result<Vec<PathBuf>
     aside
 }
 
-fn is_ours(name: &str) -> bool {
+/// Whether a file of this name is one of a store, or was.
+pub(super) fn is_ours(name: &str) -> bool {
     [INDEX, snapshot::PREFIX, journal::PREFIX].iter().any(|ours| name.starts_with(ours))
 }

@@ -53,7 +53,7 @@ pub(super) fn migrate(
 }
 
 /// The first version with a journal.
-const JOURNALED: u64 = 2;
+pub(super) const JOURNALED: u64 = 2;
 
 /// From version 2 on, the index knows its place in the journal.
 fn begin_a_history(txn: &WriteTransaction) -> Result<(), redb::Error> {

@@ -5,6 +5,7 @@ mod cuts;
 mod damage;
 mod disk;
 mod history;
+mod kills;
 mod migration;
 mod room;
 

@@ -11,8 +11,8 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::apply::Tables;
 use super::journal::{Changes, Entry, Journal};
-use super::tables::{META_COMPACTED, META_REVISION, failure};
 use super::open::Opened;
+use super::tables::{META_COMPACTED, META_REVISION, failure};
 use super::{Shared, View, index, open, rotation};
 use crate::{Revision, StoreError, Txn};
 
@@ -21,10 +21,20 @@ const BATCH: usize = 1024;
 
 /// What the writer is asked for.
 pub(super) enum Job {
-    Commit { txn: Txn, reply: SyncSender<Result<Revision, StoreError>> },
-    Compact { before: Revision, reply: SyncSender<Result<(), StoreError>> },
-    /// Somebody read something that cannot be right.
-    Verify { found: StoreError, reply: SyncSender<Result<(), StoreError>> },
+    Commit {
+        txn: Txn,
+        reply: SyncSender<Result<Revision, StoreError>>,
+    },
+    Compact {
+        before: Revision,
+        reply: SyncSender<Result<(), StoreError>>,
+    },
+    /// Somebody could not read the index, which had been opened again so often.
+    Verify {
+        found: StoreError,
+        opened: u64,
+        reply: SyncSender<Result<(), StoreError>>,
+    },
 }
 
 /// A job's result: a commit's revision, or nothing of interest.
@@ -34,6 +44,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// The open index, or why it is not open.
     database: Result<Database, StoreError>,
+    /// How often it was opened again.
+    opened: u64,
     /// Where to go on, or why that is not known: then it is made anew before anything else is written.
     journal: Result<Journal, StoreError>,
     jobs: Receiver<Job>,
@@ -53,14 +65,10 @@ struct Group {
 }
 
 impl Writer {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        opened: Opened,
-        jobs: Receiver<Job>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, opened: Opened, jobs: Receiver<Job>) -> Self {
         let limit = shared.options.journal;
         let (database, journal) = (Ok(opened.database), opened.journal);
-        Self { shared, database, journal, jobs, snapshot: None, limit }
+        Self { shared, database, opened: 0, journal, jobs, snapshot: None, limit }
     }
 
     /// Until nobody can ask any more.
@@ -86,9 +94,13 @@ impl Writer {
     }
 
     fn try_write(&mut self, jobs: &[Job]) -> Result<Vec<Done>, StoreError> {
-        if let Some(Job::Verify { found, .. }) = jobs.iter().find(|job| matches!(job, Job::Verify { .. })) {
-            self.log(found);
-            self.open_again(found.clone())?;
+        let unreadable = jobs.iter().find_map(|job| match job {
+            Job::Verify { found, opened, .. } if *opened == self.opened => Some(found.clone()),
+            _ => None,
+        });
+        if let Some(found) = unreadable {
+            tracing::error!(path = %self.shared.path.display(), error = %found, "the store could not be read");
+            self.open_again(found)?;
         }
         if let Err(error) = &self.database {
             self.open_again(error.clone())?;
@@ -111,7 +123,7 @@ impl Writer {
 
     /// The present state, for readers.
     fn view(&self) -> Result<View, StoreError> {
-        View::of(self.database.as_ref().map_err(Clone::clone)?, &self.shared.path)
+        View::of(self.database.as_ref().map_err(Clone::clone)?, &self.shared.path, self.opened)
     }
 
     /// Tells who waits for it that there is something new to be read.
@@ -161,7 +173,7 @@ impl Writer {
             let committed = txn.commit().map_err(|e| fail(e.into()));
             (synced.join(), committed)
         });
-        let synced = synced.unwrap_or_else(|_| Err(StoreError::Closed));
+        let synced = synced.unwrap_or(Err(StoreError::Closed));
         committed.and(synced)?;
         journal.written(entry);
         Ok(Ok(()))
@@ -199,6 +211,7 @@ impl Writer {
         let mut view = shared.view.write().unwrap_or_else(PoisonError::into_inner);
         *view = Err(why.clone());
         self.database = Err(why);
+        self.opened += 1;
         match self.open_as_it_was().and_then(|()| self.view()) {
             Ok(opened) => {
                 let revision = opened.revision;

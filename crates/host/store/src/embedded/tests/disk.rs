@@ -50,6 +50,8 @@ struct File {
     safe: Vec<u8>,
     /// What was done since it was safe.
     cache: Vec<Write>,
+    /// From where on the disk fails to read it.
+    unreadable: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +100,12 @@ impl Disk {
     /// Another disk with the same files, as they are seen.
     pub(super) fn copy(&self) -> Self {
         let state = self.state();
-        let seen = |file: &File| File { safe: file.seen.clone(), seen: file.seen.clone(), cache: Vec::new() };
+        let seen = |file: &File| File {
+            safe: file.seen.clone(),
+            seen: file.seen.clone(),
+            cache: Vec::new(),
+            unreadable: None,
+        };
         let files = state.files.iter().map(seen).collect();
         let (names, safe_names) = (state.names.clone(), state.names.clone());
         Self(Arc::new(Mutex::new(State { names, safe_names, files, ..State::default() })))
@@ -113,11 +120,18 @@ impl Disk {
     /// Puts other bytes into a file, made if it is not there.
     pub(super) fn put(&self, name: &str, bytes: Vec<u8>) {
         let mut state = self.state();
-        let file = File { safe: bytes.clone(), seen: bytes, cache: Vec::new() };
+        let file = File { safe: bytes.clone(), seen: bytes, cache: Vec::new(), unreadable: None };
         state.files.push(file);
         let number = state.files.len() - 1;
         state.names.insert(name.to_owned(), number);
         state.safe_names.insert(name.to_owned(), number);
+    }
+
+    /// The disk can no longer read this file from this place on.
+    pub(super) fn wear_out(&self, name: &str, from: usize) {
+        let mut state = self.state();
+        let number = state.names[name];
+        state.files[number].unreadable = Some(from);
     }
 
     /// As the store sees it.
@@ -243,7 +257,11 @@ impl StorageBackend for Opened {
         let state = self.disk.state();
         state.alive()?;
         let from = usize::try_from(offset).unwrap();
-        let bytes = state.files[self.number].seen.get(from..from + out.len());
+        let file = &state.files[self.number];
+        if file.unreadable.is_some_and(|unreadable| from + out.len() > unreadable) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        let bytes = file.seen.get(from..from + out.len());
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
@@ -313,7 +331,7 @@ impl File {
                 write.apply(&mut safe);
             }
         }
-        Self { seen: safe.clone(), safe, cache: Vec::new() }
+        Self { seen: safe.clone(), safe, cache: Vec::new(), unreadable: None }
     }
 }
 

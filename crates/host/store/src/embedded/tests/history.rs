@@ -13,12 +13,47 @@ pub(super) struct History {
     /// Each acknowledged transaction's changes, by its revision.
     acknowledged: Mutex<BTreeMap<u64, Vec<Change>>>,
     /// Each event that somebody read.
-    shown: Mutex<BTreeMap<(u64, String), Event>>,
+    shown: Mutex<BTreeMap<(u64, String), Sum>>,
+    /// Whether to say it too, in a line on standard output each.
+    aloud: bool,
 }
 
-type Change = (String, Option<Vec<u8>>);
+/// A key, and its new value.
+type Change = (String, Sum);
+
+/// A value's checksum; none: there is none.
+type Sum = Option<u32>;
 
 impl History {
+    /// One that is said aloud, for another process.
+    pub(super) fn aloud() -> Self {
+        Self { aloud: true, ..Self::default() }
+    }
+
+    /// What another process said. The last line may be half of one.
+    pub(super) fn hear(&self, said: &str) {
+        let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+        for line in whole.lines() {
+            let mut words = line.split(' ');
+            let (what, revision) = (words.next(), words.next().and_then(|word| word.parse().ok()));
+            let change = |word: &str| {
+                let (key, sum) = word.split_once('=').unwrap();
+                (key.to_owned(), sum.parse().ok())
+            };
+            match (what, revision) {
+                (Some("acknowledged"), Some(revision)) => {
+                    self.acknowledge(revision, words.map(change).collect())
+                }
+                (Some("shown"), Some(revision)) => words.for_each(|word| {
+                    let (key, sum) = change(word);
+                    self.show((revision, key), sum);
+                }),
+                // The test runner's own.
+                _ => {}
+            }
+        }
+    }
+
     /// Several writers, watchers and a reader at once, until the store fails or so many commits are done.
     pub(super) fn live(&self, store: &dyn Store, random: &mut Random, commits: u64) {
         let done = AtomicBool::new(false);
@@ -72,16 +107,35 @@ impl History {
         assert_eq!(revisions, (after.0 + 1..=last).collect::<Vec<_>>(), "each revision has its events, once");
         let mut found: BTreeMap<u64, Vec<Change>> = BTreeMap::new();
         for event in events {
-            let change = (event.key.clone(), event.new.as_deref().map(<[u8]>::to_vec));
+            let change = (event.key.clone(), sum(event.new.as_deref()));
             found.entry(event.revision.0).or_default().push(change);
         }
         for (revision, changes) in self.acknowledged.lock().unwrap().range(after.0 + 1..) {
             assert_eq!(found.get(revision), Some(changes), "revision {revision} was acknowledged");
         }
-        let there: BTreeMap<_, _> = events.iter().map(|event| (place(event), event)).collect();
+        let there: BTreeMap<_, _> =
+            events.iter().map(|event| (place(event), sum(event.new.as_deref()))).collect();
         assert_eq!(there.len(), events.len(), "no event is there twice");
-        for (place, event) in self.shown.lock().unwrap().range((after.0 + 1, String::new())..) {
-            assert_eq!(there.get(place), Some(&event), "{place:?} was shown");
+        for (place, new) in self.shown.lock().unwrap().range((after.0 + 1, String::new())..) {
+            assert_eq!(there.get(place), Some(new), "{place:?} was shown");
+        }
+    }
+
+    fn acknowledge(&self, revision: u64, changes: Vec<Change>) {
+        let other = self.acknowledged.lock().unwrap().insert(revision, changes);
+        assert_eq!(other, None, "revision {revision} was given twice");
+    }
+
+    fn show(&self, place: (u64, String), new: Sum) {
+        let other = self.shown.lock().unwrap().insert(place, new);
+        assert!(other.is_none_or(|other| other == new), "all watchers see the same");
+    }
+
+    fn say(&self, what: &str, revision: Revision, changes: &[Change]) {
+        if self.aloud {
+            let sum = |sum: &Sum| sum.map_or("none".to_owned(), |sum| sum.to_string());
+            let changes: String = changes.iter().map(|(key, new)| format!(" {key}={}", sum(new))).collect();
+            println!("{what} {revision}{changes}");
         }
     }
 
@@ -91,8 +145,8 @@ impl History {
             match store.commit(txn) {
                 Ok(revision) => {
                     changes.sort();
-                    let other = self.acknowledged.lock().unwrap().insert(revision.0, changes);
-                    assert_eq!(other, None, "revision {revision} was given twice");
+                    self.say("acknowledged", revision, &changes);
+                    self.acknowledge(revision.0, changes);
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(_) => return,
@@ -108,8 +162,9 @@ impl History {
             for event in events {
                 assert!(event.revision == after || event.revision == after.next(), "none is left out");
                 after = event.revision;
-                let other = self.shown.lock().unwrap().insert(place(&event), event.clone());
-                assert!(other.is_none_or(|other| other == event), "all watchers see the same");
+                let new = sum(event.new.as_deref());
+                self.say("shown", after, &[(event.key.clone(), new)]);
+                self.show(place(&event), new);
             }
             std::thread::yield_now();
         }
@@ -161,7 +216,11 @@ fn transaction(store: &dyn Store, writer: u64, number: u64, random: &mut Random)
             None => txn.delete(key),
         };
     }
-    (txn, changes.into_iter().collect())
+    (txn, changes.into_iter().map(|(key, new)| (key, sum(new.as_deref()))).collect())
+}
+
+fn sum(value: Option<&[u8]>) -> Sum {
+    value.map(crc32fast::hash)
 }
 
 fn place(event: &Event) -> (u64, String) {
