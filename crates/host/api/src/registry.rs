@@ -24,6 +24,7 @@ use lifecycle::{
     Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, newborn, put_or_gone,
     replaced, too_busy,
 };
+pub(crate) use parts::new_uid;
 use parts::take_allocations;
 use stored::{decode, decode_item, encode, key, prefix};
 pub use watch::{Watch, WatchEvent};
