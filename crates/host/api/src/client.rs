@@ -3,6 +3,7 @@
 mod connection;
 mod error;
 mod streams;
+mod users;
 
 use std::path::{Path, PathBuf};
 

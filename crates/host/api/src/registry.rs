@@ -30,8 +30,8 @@ use lifecycle::{
     Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, named, newborn, put_or_gone,
     replaced, rewritten, too_busy,
 };
-pub(crate) use parts::now;
 use parts::take_allocations;
+pub(crate) use parts::{new_uid, now};
 use stored::{encode, key};
 pub use watch::{Watch, WatchEvent};
 

@@ -32,7 +32,7 @@ pub(super) fn lacks_allocation(resource: &Resource) -> bool {
 }
 
 /// A random UUID (RFC 9562, version 4).
-pub(super) fn new_uid() -> Result<String, ApiError> {
+pub(crate) fn new_uid() -> Result<String, ApiError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| ApiError::internal(format!("the system gives no random bytes: {error}")))?;

@@ -79,11 +79,7 @@ impl<'txn> Tables<'txn> {
     }
 
     /// Makes these changes, with their events. What was one: a delete of what is not there is none.
-    fn change<'a>(
-        &mut self,
-        changes: &[Made<'a>],
-        revision: Revision,
-    ) -> Result<Vec<Made<'a>>, redb::Error> {
+    fn change<'a>(&mut self, changes: &[Made<'a>], revision: Revision) -> Result<Vec<Made<'a>>, redb::Error> {
         let mut made = Vec::with_capacity(changes.len());
         let mut number = 0;
         for (key, new) in changes {
