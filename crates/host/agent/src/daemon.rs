@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::AgentError;
+use crate::events::EventRecorder;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
 use crate::runtime::{HostRuntime, chain};
@@ -32,6 +33,8 @@ pub(crate) struct Agent {
     pub(crate) layout: Layout,
     pub(crate) registry: Registry,
     pub(crate) driver: Driver,
+    /// Takes what happened.
+    pub(crate) events: EventRecorder,
     /// What the kernel has. Only the loop changes it.
     pub(crate) kernel: Reader,
     /// The last picture that the loop has made.
@@ -93,6 +96,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         tracing::info!("removing everything from this host");
         crate::teardown::remove_all(&agent, host).await?;
     }
+    agent.events.flush();
     tracing::info!("ended");
     Ok(())
 }
@@ -106,8 +110,11 @@ impl Agent {
             None => std::env::current_exe().map_err(AgentError::Executable)?,
         };
         let datapath = Datapath::open(&layout, &Options::default())?;
+        let registry = Registry::new(Arc::new(store));
+        let events = EventRecorder::start(registry.clone(), crate::node::name()).map_err(AgentError::Thread)?;
         let agent = Self {
-            registry: Registry::new(Arc::new(store)),
+            registry,
+            events,
             driver: Driver::new(layout.clone(), executable),
             kernel: datapath.reader(),
             picture: RwLock::default(),

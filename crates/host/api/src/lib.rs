@@ -13,7 +13,10 @@ mod wire;
 
 pub use client::{Client, ClientError, Log, Watching};
 pub use error::{ApiError, Reason};
-pub use registry::{Deletion, INSTANCE_FINALIZER, List, Preconditions, Registry, Watch, WatchEvent};
+pub use madang_plan::Propagation;
+pub use registry::{
+    DeleteOptions, Deletion, INSTANCE_FINALIZER, List, Preconditions, Registry, Watch, WatchEvent,
+};
 pub use runtime::*;
 pub use server::{Limits, ServeError, Server};
 pub use wire::{BundleResult, Version};

@@ -7,8 +7,11 @@
 
 mod bundle;
 mod draft;
+mod events;
 mod lifecycle;
+mod owned;
 mod parts;
+mod projects;
 mod stored;
 mod watch;
 
@@ -19,7 +22,7 @@ use madang_store::{Revision, Store, StoreError, Txn};
 
 use crate::{ApiError, Reason};
 use draft::{Draft, heeded};
-pub use lifecycle::Preconditions;
+pub use lifecycle::{DeleteOptions, Preconditions};
 use lifecycle::{
     Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, newborn, put_or_gone,
     replaced, too_busy,
@@ -112,8 +115,8 @@ impl Registry {
         Ok(List { items, revision: page.revision })
     }
 
-    /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. What it refers to need not
-    /// exist yet; an address that cannot be had is an error.
+    /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. Its project must exist. What
+    /// it refers to need not exist yet; an address that cannot be had is an error.
     pub fn create(&self, resource: Resource) -> Result<Resource, ApiError> {
         let new = newborn(checked(resource)?)?;
         let object = new.object_ref();
@@ -122,21 +125,30 @@ impl Registry {
                 if let Some(stored) = draft.after.get(&object) {
                     return Err(already_exists(stored));
                 }
+                projects::open(&draft.after, [&object])?;
                 draft.after.insert(object.clone(), new.clone());
                 draft.allocate_for(&object)
             })?;
             return draft.into_resource(&object);
         }
         let key = key(&object);
-        match self.store.commit(heeded(Txn::new().absent(&key).put(&key, encode(&new)))) {
-            Ok(revision) => Ok(stored::at(new, revision)),
-            Err(StoreError::Conflict { .. }) => Err(already_exists(&self.get(&object).unwrap_or(new))),
-            Err(other) => Err(other.into()),
+        for _ in 0..ATTEMPTS {
+            let txn = self.in_open_project(Txn::new(), &object)?;
+            match self.store.commit(heeded(txn.absent(&key).put(&key, encode(&new)))) {
+                Ok(revision) => return Ok(stored::at(new, revision)),
+                Err(StoreError::Conflict { .. }) => {
+                    if let Some(stored) = self.find(&object)? {
+                        return Err(already_exists(&stored));
+                    }
+                }
+                Err(other) => return Err(other.into()),
+            }
         }
+        Err(too_busy().about(&object))
     }
 
     /// Stores another spec, labels and annotations of a resource that exists; its status is ignored. With a
-    /// resourceVersion it must be the present one (and then finalizers are taken from it too).
+    /// resourceVersion it must be the present one (and then finalizers and owners are taken from it too).
     pub fn update(&self, resource: Resource) -> Result<Resource, ApiError> {
         let resource = checked(resource)?;
         let object = resource.object_ref();
@@ -168,14 +180,19 @@ impl Registry {
 
     /// Deletes a resource, or, if it has finalizers, says that it shall go.
     pub fn delete(&self, object: &ObjectRef) -> Result<Deletion, ApiError> {
-        self.delete_if(object, &Preconditions::default())
+        self.delete_if(object, DeleteOptions::default())
     }
 
-    /// Deletes a resource if it is in this state.
-    pub fn delete_if(&self, object: &ObjectRef, wanted: &Preconditions) -> Result<Deletion, ApiError> {
+    /// Deletes a resource as these options say.
+    pub fn delete_if(
+        &self,
+        object: &ObjectRef,
+        options: impl Into<DeleteOptions>,
+    ) -> Result<Deletion, ApiError> {
+        let options = options.into();
         let resource = self.rewrite(object, |stored| {
-            wanted.hold(stored)?;
-            Ok(deleted(stored))
+            options.preconditions.hold(stored)?;
+            deleted(stored, options.propagation)
         })?;
         let metadata = resource.metadata();
         Ok(if metadata.finalizers.is_empty() {

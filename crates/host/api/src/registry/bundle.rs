@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use madang_model::{Diagnostic, ObjectRef, Resource, SOURCE_FILE};
-use madang_plan::preview;
+use madang_plan::{Propagation, preview};
 
-use super::Registry;
 use super::draft::{Draft, distinct};
 use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated};
+use super::{Registry, projects};
 use crate::{ApiError, Bundle, BundleResult, Reason};
 
 impl Registry {
@@ -18,6 +18,7 @@ impl Registry {
         let dry_run = bundle.dry_run;
         let incoming = Incoming::read(bundle)?;
         let (preview, draft) = self.with_draft(dry_run, |draft| {
+            draft.read_events(&*self.store, incoming.objects.iter().chain(&incoming.delete))?;
             incoming.merge(draft)?;
             let mut diagnostics = draft.allocate(&incoming.objects);
             diagnostics.extend(draft.wrong(&incoming.objects));
@@ -87,13 +88,15 @@ impl Incoming {
             return Err(ApiError::invalid(wrong));
         }
         for object in self.going(draft) {
-            match draft.before.get(&object).map(deleted) {
+            let stored = draft.before.get(&object);
+            match stored.map(|stored| deleted(stored, Propagation::Background)).transpose()? {
                 Some(Outcome::Put(new)) => drop(draft.after.insert(object, *new)),
                 Some(Outcome::Gone) => drop(draft.after.remove(&object)),
                 Some(Outcome::Unchanged) | None => {}
             }
         }
-        Ok(())
+        let new = self.objects.iter().filter(|object| !draft.before.contains_key(object));
+        projects::open(&draft.after, new)
     }
 
     /// What shall be deleted.

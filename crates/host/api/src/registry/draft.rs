@@ -7,7 +7,7 @@ use madang_store::{Expect, Revision, Store, StoreError, Txn};
 
 use super::lifecycle::is_going;
 use super::parts::lacks_allocation;
-use super::stored::{self, decode_item, encode, key};
+use super::stored::{self, decode, decode_item, encode, key};
 use crate::ApiError;
 
 /// Every draft that is committed compares and writes this key, so that of two that were computed from the same state only
@@ -20,7 +20,8 @@ pub(super) fn heeded(txn: Txn) -> Txn {
     txn.put(GUARD, Vec::new())
 }
 
-/// All resources, as they are and as they shall be.
+/// All resources, as they are and as they shall be. Events, of which there may be many and on which nothing depends, are
+/// among them only where they are named.
 pub(super) struct Draft {
     pub(super) before: BTreeMap<ObjectRef, Resource>,
     pub(super) after: BTreeMap<ObjectRef, Resource>,
@@ -39,9 +40,27 @@ impl Draft {
         // The guard is read first: a draft that is committed in between is noticed.
         let guard = store.get(GUARD)?.map(|guard| guard.revision);
         let page = store.range(stored::PREFIX, usize::MAX, None)?;
-        let resources = page.items.iter().map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
+        let items = page.items.iter().filter(|item| stored::kind_of(&item.key) != Some(Kind::Event));
+        let resources = items.map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
         let before: BTreeMap<_, _> = resources.collect::<Result<_, _>>()?;
         Ok(Self { after: before.clone(), before, guard })
+    }
+
+    /// Reads those of these that are events.
+    pub(super) fn read_events<'a>(
+        &mut self,
+        store: &dyn Store,
+        objects: impl Iterator<Item = &'a ObjectRef>,
+    ) -> Result<(), ApiError> {
+        for object in objects.filter(|object| object.kind == Kind::Event) {
+            let key = key(object);
+            if let Some(found) = store.get(&key)? {
+                let event = decode(&key, &found.value, found.revision)?;
+                self.after.insert(object.clone(), event.clone());
+                self.before.insert(object.clone(), event);
+            }
+        }
+        Ok(())
     }
 
     /// Gives the incoming resources, and those that have waited for something to refer to, what they lack.

@@ -8,6 +8,9 @@ use super::*;
 use crate::Bundle;
 
 mod bundles;
+mod events;
+mod owned;
+mod projects;
 mod properties;
 
 fn registry() -> Registry {
@@ -33,6 +36,16 @@ fn instance(name: &str, subnet: &str) -> Value {
 fn at_address(name: &str, subnet: &str, address: &str) -> Value {
     let mut value = instance(name, subnet);
     value["spec"]["address"] = address.into();
+    value
+}
+
+fn project(name: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } })
+}
+
+/// The same in a project.
+fn inside(project: &str, mut value: Value) -> Value {
+    value["metadata"]["namespace"] = project.into();
     value
 }
 

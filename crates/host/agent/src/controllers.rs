@@ -1,0 +1,149 @@
+//! What follows from what is declared by itself: groups get their instances, what lost its owner goes, projects that are
+//! deleted are emptied.
+//!
+//! What to do is decided from one moment's resources, in `madang_plan`; here it is done, a bounded number of steps a turn,
+//! so that the host is looked after in between. Nothing is remembered that matters: what was half done when a daemon died
+//! is seen by the next one, which goes on with it.
+
+mod groups;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use madang_api::{ApiError, Bundle, DeleteOptions, Preconditions, Reason};
+use madang_model::{Kind, ObjectRef, Resource};
+use madang_plan::{Chore, ChoreKind, Emptying, NAMESPACE_FINALIZER, emptying, garbage};
+
+use self::groups::Groups;
+pub(crate) use self::groups::GroupReport;
+use crate::daemon::Agent;
+use crate::runtime::chain;
+use crate::status::{More, Verdict, updated};
+use crate::world::World;
+
+/// How many resources are written one by one in a turn: each waits for the disk.
+const STEPS: usize = 50;
+/// How many events are deleted at once.
+const BATCH: usize = 500;
+
+/// What looks after the resources themselves.
+#[derive(Default)]
+pub(crate) struct Controllers {
+    groups: Groups,
+    /// What was last looked at, and needs no other look unless something failed.
+    seen: Option<Arc<World>>,
+    last: Outcome,
+}
+
+/// What a turn came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// How each group is, by its uid.
+    pub(crate) groups: BTreeMap<String, GroupReport>,
+    /// What could not be done, in words.
+    pub(crate) troubles: BTreeSet<String>,
+}
+
+impl Controllers {
+    /// Does what follows from what is declared now.
+    pub(crate) fn turn(&mut self, agent: &Agent, world: &Arc<World>) -> Outcome {
+        let now = Instant::now();
+        let seen = self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, world));
+        if seen && self.last.troubles.is_empty() && !self.groups.is_due(now) {
+            return self.last.clone();
+        }
+        self.seen = Some(Arc::clone(world));
+        let mut troubles = BTreeSet::new();
+        let mut note = |doing: &str, result: Result<(), ApiError>| {
+            if let Err(error) = result {
+                troubles.insert(format!("cannot {doing}: {}", chain(&error)));
+            }
+        };
+        for project in emptying(&world.resources) {
+            note(&format!("empty the project {}", project.project.metadata().name), empty(agent, &project));
+        }
+        for chore in garbage(&world.resources).into_iter().take(STEPS) {
+            note(&format!("put the owners of {} in order", chore.resource.object_ref()), tidy(agent, &chore));
+        }
+        let groups = self.groups.turn(agent, world, now);
+        self.last = Outcome { groups, troubles };
+        self.last.clone()
+    }
+}
+
+/// What somebody else did meanwhile is no failure: there is another look at it.
+fn unless_changed(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(error) if error.is(Reason::Conflict) || error.is(Reason::NotFound) => Ok(()),
+        other => other,
+    }
+}
+
+fn tidy(agent: &Agent, chore: &Chore<'_>) -> Result<(), ApiError> {
+    let (registry, resource) = (&agent.registry, chore.resource);
+    unless_changed(match &chore.what {
+        ChoreKind::Delete(propagation) => {
+            let metadata = resource.metadata();
+            let preconditions = Preconditions {
+                uid: metadata.uid.clone(),
+                // Somebody may just have given it another owner.
+                resource_version: metadata.resource_version.clone(),
+            };
+            let options = DeleteOptions { preconditions, propagation: *propagation };
+            tracing::info!("delete {}: what it belongs to is gone", resource.object_ref());
+            registry.delete_if(&resource.object_ref(), options).map(drop)
+        }
+        ChoreKind::Disown(owners) => registry.disown(resource, owners),
+        ChoreKind::Finalize(finalizer) => registry.finalize(resource, finalizer),
+    })
+}
+
+/// Deletes what is in a project; when nothing is, the project itself.
+fn empty(agent: &Agent, emptying: &Emptying<'_>) -> Result<(), ApiError> {
+    let Emptying { project, delete, .. } = emptying;
+    if !delete.is_empty() {
+        delete_all(agent, delete)?;
+    }
+    if !emptying.is_done() {
+        return unless_changed(tell_what_is_left(agent, emptying));
+    }
+    // Last, since it is told until then what happens in it; and nothing new is recorded in a project that is going.
+    let of_project = |event: &Resource| event.metadata().namespace.as_deref() == Some(&project.metadata().name);
+    let mut events = agent.registry.list(Kind::Event)?.items;
+    events.retain(of_project);
+    for batch in events.chunks(BATCH) {
+        agent.registry.forget_events(batch)?;
+    }
+    agent.registry.finalize(project, NAMESPACE_FINALIZER)?;
+    agent.events.normal(project, "Emptied", "nothing is in it any longer, and it is gone");
+    Ok(())
+}
+
+/// All at once; if that is refused, one by one, so that one that cannot go does not keep the others.
+fn delete_all(agent: &Agent, objects: &[ObjectRef]) -> Result<(), ApiError> {
+    let bundle = Bundle { delete: objects.to_vec(), ..Bundle::default() };
+    let Err(refused) = agent.registry.apply(bundle) else { return Ok(()) };
+    tracing::debug!("not all at once: {}", chain(&refused));
+    for object in objects.iter().take(STEPS) {
+        unless_changed(agent.registry.delete(object).map(drop))?;
+    }
+    Ok(())
+}
+
+fn tell_what_is_left(agent: &Agent, emptying: &Emptying<'_>) -> Result<(), ApiError> {
+    let left: Vec<String> = emptying.going.iter().chain(&emptying.delete).map(ToString::to_string).collect();
+    let message = format!("it is being emptied: {} left ({})", left.len(), some(&left));
+    let verdict = Verdict::not_ready("Terminating", message);
+    let new = updated(emptying.project, &verdict, More::Nothing, &crate::node::now());
+    new.map_or(Ok(()), |new| agent.registry.update_status(new).map(drop))
+}
+
+/// The first few of them.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{}, and {more} more", names[..SHOWN].join(", ")),
+    }
+}
