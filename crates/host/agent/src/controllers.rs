@@ -15,8 +15,8 @@ use madang_api::{ApiError, Bundle, DeleteOptions, Preconditions, Reason};
 use madang_model::{Kind, ObjectRef, Resource};
 use madang_plan::{Chore, ChoreKind, Emptying, NAMESPACE_FINALIZER, emptying, garbage};
 
-use self::groups::Groups;
 pub(crate) use self::groups::GroupReport;
+use self::groups::Groups;
 use crate::daemon::Agent;
 use crate::runtime::chain;
 use crate::status::{More, Verdict, updated};
@@ -109,7 +109,8 @@ fn empty(agent: &Agent, emptying: &Emptying<'_>) -> Result<(), ApiError> {
         return unless_changed(tell_what_is_left(agent, emptying));
     }
     // Last, since it is told until then what happens in it; and nothing new is recorded in a project that is going.
-    let of_project = |event: &Resource| event.metadata().namespace.as_deref() == Some(&project.metadata().name);
+    let of_project =
+        |event: &Resource| event.metadata().namespace.as_deref() == Some(&project.metadata().name);
     let mut events = agent.registry.list(Kind::Event)?.items;
     events.retain(of_project);
     for batch in events.chunks(BATCH) {

@@ -111,7 +111,8 @@ impl Agent {
         };
         let datapath = Datapath::open(&layout, &Options::default())?;
         let registry = Registry::new(Arc::new(store));
-        let events = EventRecorder::start(registry.clone(), crate::node::name()).map_err(AgentError::Thread)?;
+        let events =
+            EventRecorder::start(registry.clone(), crate::node::name()).map_err(AgentError::Thread)?;
         let agent = Self {
             registry,
             events,

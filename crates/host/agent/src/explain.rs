@@ -159,7 +159,9 @@ impl<'a> Question<'a> {
         };
         let message = match known.as_slice() {
             [] => format!("there is no instance \"{name}\"{place}, nor any other, and it is no address"),
-            known => format!("\"{name}\" is neither an instance{place} ({}) nor an address", known.join(", ")),
+            known => {
+                format!("\"{name}\" is neither an instance{place} ({}) nor an address", known.join(", "))
+            }
         };
         ApiError::new(Reason::NotFound, message)
     }

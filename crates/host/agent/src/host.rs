@@ -282,7 +282,11 @@ impl Host {
 
     /// Clears away what has expired, now and then; and keeps the firewall's table. What it put right that somebody else had
     /// changed, in words.
-    pub(crate) fn sweep(&mut self, desired: &Desired, observed: &HostObserved) -> Result<Option<&'static str>> {
+    pub(crate) fn sweep(
+        &mut self,
+        desired: &Desired,
+        observed: &HostObserved,
+    ) -> Result<Option<&'static str>> {
         let mended = self.keep_guard(desired, observed)?;
         if self.collected.elapsed() >= COLLECT {
             self.collected = Instant::now();

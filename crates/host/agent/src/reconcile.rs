@@ -373,13 +373,7 @@ impl Loop {
         Ok(())
     }
 
-    fn instance(
-        &self,
-        uid: &str,
-        node: &str,
-        facts: &Facts,
-        turn: &mut Turn,
-    ) -> (Verdict, More) {
+    fn instance(&self, uid: &str, node: &str, facts: &Facts, turn: &mut Turn) -> (Verdict, More) {
         let process = facts.processes.get(uid);
         let known = InstanceFacts {
             node: node.to_owned(),

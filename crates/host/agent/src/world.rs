@@ -31,7 +31,11 @@ pub(crate) struct World {
 
 impl World {
     /// As it is now. The last one, if nothing that is declared has changed since: events do not count.
-    pub(crate) fn read(registry: &Registry, layout: &Layout, last: &Arc<Self>) -> Result<Arc<Self>, ApiError> {
+    pub(crate) fn read(
+        registry: &Registry,
+        layout: &Layout,
+        last: &Arc<Self>,
+    ) -> Result<Arc<Self>, ApiError> {
         let list = registry.declared()?;
         Ok(if list.items == last.resources { Arc::clone(last) } else { Arc::new(Self::of(list, layout)) })
     }

@@ -7,7 +7,7 @@ mod streams;
 use std::path::{Path, PathBuf};
 
 use hyper::Method;
-use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
+use madang_model::{ApiGroup, DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
 use madang_store::Revision;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -173,14 +173,17 @@ impl Client {
 
 /// Where the resources of a kind are, of a project or of all.
 fn collection(kind: Kind, project: Option<&str>) -> String {
-    let group = kind.group();
-    let root = match group.name() {
-        "" => format!("/api/{}", group.version()),
-        name => format!("/apis/{name}/{}", group.version()),
-    };
     match project.filter(|_| kind.is_namespaced()) {
-        Some(project) => format!("{root}/namespaces/{project}/{}", kind.plural()),
-        None => format!("{root}/{}", kind.plural()),
+        Some(project) => format!("{}/namespaces/{project}/{}", root(kind), kind.plural()),
+        None => format!("{}/{}", root(kind), kind.plural()),
+    }
+}
+
+/// Where the kinds of this one's group are.
+fn root(kind: Kind) -> String {
+    match kind.group() {
+        ApiGroup::Core => "/api/v1".to_owned(),
+        group => format!("/apis/{}", group.api_version()),
     }
 }
 

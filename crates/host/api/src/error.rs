@@ -215,7 +215,7 @@ impl From<ApiError> for Status {
             field: d.path.clone(),
         };
         let (group, kind, name) = error.object.as_ref().map_or_else(Default::default, |object| {
-            (crate::GROUP.to_owned(), object.kind.plural().to_owned(), object.name.clone())
+            (object.kind.group().name().to_owned(), object.kind.plural().to_owned(), object.name.clone())
         });
         Self {
             kind: "Status".to_owned(),

@@ -14,8 +14,10 @@ mod wire;
 pub use client::{Client, ClientError, Log, Watching};
 pub use error::{ApiError, Reason};
 pub use madang_plan::Propagation;
+pub(crate) use registry::now;
 pub use registry::{
-    DeleteOptions, Deletion, INSTANCE_FINALIZER, List, Preconditions, Registry, Watch, WatchEvent,
+    Change, DeleteOptions, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, Registry,
+    Watch, WatchEvent,
 };
 pub use runtime::*;
 pub use server::{Limits, ServeError, Server};

@@ -6,6 +6,7 @@
 //! processes that share a store.
 
 mod bundle;
+mod cache;
 mod draft;
 mod events;
 mod lifecycle;
@@ -21,14 +22,17 @@ use madang_model::{Kind, ObjectRef, Resource};
 use madang_store::{Revision, Store, StoreError, Txn};
 
 use crate::{ApiError, Reason};
+use cache::Cache;
+pub use cache::{Change, Entry, Objects};
 use draft::{Draft, heeded};
 pub use lifecycle::{DeleteOptions, Preconditions};
 use lifecycle::{
-    Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, newborn, put_or_gone,
-    replaced, too_busy,
+    Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, named, newborn, put_or_gone,
+    replaced, rewritten, too_busy,
 };
+pub(crate) use parts::now;
 use parts::take_allocations;
-use stored::{decode, decode_item, encode, key, prefix};
+use stored::{encode, key};
 pub use watch::{Watch, WatchEvent};
 
 /// Every instance has this finalizer from its creation: the agent takes it off when nothing of it is left on the host.
@@ -44,6 +48,7 @@ const ATTEMPTS: usize = 100;
 #[derive(Clone)]
 pub struct Registry {
     store: Arc<dyn Store>,
+    cache: Arc<Cache>,
     /// Whose turn it is to allocate, in this process: without it, who comes late computes again and again.
     turn: Arc<Mutex<()>>,
 }
@@ -72,7 +77,7 @@ pub enum Deletion {
 impl Registry {
     /// The resources of this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, turn: Arc::default() }
+        Self { cache: Arc::new(Cache::new(Arc::clone(&store))), store, turn: Arc::default() }
     }
 
     /// The store's present revision.
@@ -92,36 +97,44 @@ impl Registry {
 
     /// The resource, if there is one.
     pub fn find(&self, object: &ObjectRef) -> Result<Option<Resource>, ApiError> {
-        let key = key(object);
-        let found = self.store.get(&key)?;
-        found.map(|found| decode(&key, &found.value, found.revision)).transpose()
+        Ok(self.entry(object)?.map(|entry| entry.resource.clone()))
+    }
+
+    /// The same, shared.
+    pub fn entry(&self, object: &ObjectRef) -> Result<Option<Arc<Entry>>, ApiError> {
+        self.cache.find(object)
     }
 
     /// The resources of this kind.
     pub fn list(&self, kind: Kind) -> Result<List, ApiError> {
-        self.list_prefix(&prefix(kind))
+        let (objects, revision) = self.cache.list(kind)?;
+        Ok(List { items: objects.values().map(|entry| entry.resource.clone()).collect(), revision })
+    }
+
+    /// The same, shared, and the moment.
+    pub fn objects(&self, kind: Kind) -> Result<(Arc<Objects>, Revision), ApiError> {
+        self.cache.list(kind)
     }
 
     /// All resources.
     pub fn all(&self) -> Result<List, ApiError> {
-        let mut list = self.list_prefix(stored::PREFIX)?;
-        list.items.sort_by_cached_key(Resource::object_ref);
-        Ok(list)
-    }
-
-    fn list_prefix(&self, prefix: &str) -> Result<List, ApiError> {
-        let page = self.store.range(prefix, usize::MAX, None)?;
-        let items = page.items.iter().map(decode_item).collect::<Result<_, _>>()?;
-        Ok(List { items, revision: page.revision })
+        let (kinds, revision) = self.cache.all()?;
+        let items = kinds.values().flat_map(|objects| objects.values()).map(|entry| entry.resource.clone());
+        Ok(List { items: items.collect(), revision })
     }
 
     /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. Its project must exist. What
     /// it refers to need not exist yet; an address that cannot be had is an error.
     pub fn create(&self, resource: Resource) -> Result<Resource, ApiError> {
-        let new = newborn(checked(resource)?)?;
+        self.create_with(resource, false)
+    }
+
+    /// The same; with `dry_run`, nothing is stored.
+    pub fn create_with(&self, resource: Resource, dry_run: bool) -> Result<Resource, ApiError> {
+        let new = newborn(checked(named(resource)?)?)?;
         let object = new.object_ref();
         if draft::allocates(new.kind()) {
-            let (_, draft) = self.with_draft(false, |draft| {
+            let (_, draft) = self.with_draft(dry_run, |draft| {
                 if let Some(stored) = draft.after.get(&object) {
                     return Err(already_exists(stored));
                 }
@@ -130,6 +143,12 @@ impl Registry {
                 draft.allocate_for(&object)
             })?;
             return draft.into_resource(&object);
+        }
+        if let Some(stored) = self.find(&object)? {
+            return Err(already_exists(&stored));
+        }
+        if dry_run {
+            return self.in_open_project(Txn::new(), &object).map(|_| new);
         }
         let key = key(&object);
         for _ in 0..ATTEMPTS {
@@ -145,6 +164,53 @@ impl Registry {
             }
         }
         Err(too_busy().about(&object))
+    }
+
+    /// Stores what becomes of a resource that exists: its spec, labels, annotations, finalizers, owners and managers; its
+    /// status, and what the registry itself writes, are ignored. The change is computed again as long as somebody else is
+    /// faster. With `dry_run`, nothing is stored.
+    pub fn modify(
+        &self,
+        object: &ObjectRef,
+        dry_run: bool,
+        change: impl Fn(&Resource) -> Result<Resource, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        let stored = self.get(object)?;
+        let wanted = rewritten(&stored, &change(&stored)?)?;
+        if draft::allocates(object.kind) && !stored.same_spec(&wanted) {
+            let (_, draft) = self.with_draft(dry_run, |draft| {
+                let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
+                let new = rewritten(stored, &change(stored)?)?;
+                draft.after.insert(object.clone(), new);
+                draft.allocate_for(object)
+            })?;
+            return draft.into_resource(object);
+        }
+        if dry_run {
+            return Ok(wanted);
+        }
+        self.rewrite(object, |stored| Ok(put_or_gone(rewritten(stored, &change(stored)?)?)))
+    }
+
+    /// The same for its status, and nothing else of it but the managers of that.
+    pub fn modify_status(
+        &self,
+        object: &ObjectRef,
+        dry_run: bool,
+        change: impl Fn(&Resource) -> Result<Resource, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        let with_status = |stored: &Resource| {
+            let changed = change(stored)?;
+            let mut new = stored.clone();
+            new.take_status(&changed);
+            new.metadata_mut().managed_fields.clone_from(&changed.metadata().managed_fields);
+            take_allocations(&mut new, stored);
+            Ok(new)
+        };
+        if dry_run {
+            return with_status(&self.get(object)?);
+        }
+        self.rewrite(object, |stored| Ok(Outcome::Put(Box::new(with_status(stored)?))))
     }
 
     /// Stores another spec, labels and annotations of a resource that exists; its status is ignored. With a
@@ -221,7 +287,7 @@ impl Registry {
 
     /// What happens to resources of these kinds (none: of all) after this revision.
     pub fn watch(&self, kinds: &[Kind], from: Revision) -> Watch {
-        Watch::new(Arc::clone(&self.store), kinds, from)
+        Watch::new(Arc::clone(&self.cache), self.store.changed(), kinds, from)
     }
 
     /// Changes one stored resource, computed again as long as somebody else is faster. The resource as it is now, or
@@ -233,9 +299,9 @@ impl Registry {
     ) -> Result<Resource, ApiError> {
         let key = key(object);
         for _ in 0..ATTEMPTS {
-            let found = self.store.get(&key)?.ok_or_else(|| ApiError::not_found(object))?;
-            let stored = decode(&key, &found.value, found.revision)?;
-            let txn = Txn::new().at(&key, found.revision);
+            let stored = self.get(object)?;
+            let revision = stored::revision(&stored)?;
+            let txn = Txn::new().at(&key, revision);
             let (txn, result) = match change(&stored)? {
                 Outcome::Unchanged => return Ok(stored),
                 Outcome::Put(new) if *new == stored => return Ok(stored),

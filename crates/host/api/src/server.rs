@@ -3,12 +3,26 @@
 //! Who can open the socket is as powerful as root: mode 0660, and every write is logged with who it came from (target
 //! `madang::audit`), without its contents.
 
+mod accept;
 mod answer;
 mod body;
+mod delete;
+mod discovery;
 mod handle;
+mod openapi;
+mod patch;
+mod query;
+mod read;
 mod route;
+mod scale;
+mod schemas;
+mod sent;
 mod socket;
+mod strategic;
 mod stream;
+mod table;
+mod write;
+mod writer;
 
 use std::future::Future;
 use std::io;
@@ -26,6 +40,7 @@ use tokio::time::timeout;
 
 use crate::{Registry, Runtime};
 use handle::Api;
+use read::Pages;
 use socket::Claim;
 
 /// How much a client may ask for.
@@ -116,7 +131,8 @@ impl Server {
     pub async fn serve(self, registry: Registry, runtime: Arc<dyn Runtime>, stop: impl Future<Output = ()>) {
         let (phase, phases) = watch::channel(Phase::Serving);
         let room = Arc::new(Semaphore::new(self.limits.connections as usize));
-        let api = Arc::new(Api { registry, runtime, limits: self.limits, phase: phases });
+        let api =
+            Arc::new(Api { registry, runtime, limits: self.limits, phase: phases, pages: Pages::default() });
         let mut stop = pin!(stop);
         loop {
             tokio::select! {

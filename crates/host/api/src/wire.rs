@@ -4,12 +4,10 @@
 //! them. What is read here was checked when it came in, so it is only decoded: a rule that is new in this build must
 //! not make what an older one stored unreadable.
 
-use madang_model::{Kind, Resource};
+use madang_model::Resource;
 use madang_plan::Preview;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-use crate::{List, WatchEvent};
 
 /// What a bundle did, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,16 +45,6 @@ impl Version {
     }
 }
 
-/// A list in Kubernetes' shape.
-pub(crate) fn list_to_json(kind: Kind, list: &List) -> Value {
-    serde_json::json!({
-        "apiVersion": kind.api_version(),
-        "kind": format!("{kind}List"),
-        "metadata": { "resourceVersion": list.revision.to_string() },
-        "items": list.items.iter().map(Resource::to_json).collect::<Vec<_>>(),
-    })
-}
-
 /// A list as it is sent.
 #[derive(Deserialize)]
 pub(crate) struct SentList {
@@ -72,21 +60,10 @@ pub(crate) struct SentListMetadata {
 }
 
 /// An event of a watch as it is sent: one line of JSON.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct SentEvent {
     pub(crate) r#type: String,
     pub(crate) object: Value,
-}
-
-impl From<&WatchEvent> for SentEvent {
-    fn from(event: &WatchEvent) -> Self {
-        let name = match event {
-            WatchEvent::Added(_) => "ADDED",
-            WatchEvent::Modified(_) => "MODIFIED",
-            WatchEvent::Deleted(_) => "DELETED",
-        };
-        Self { r#type: name.to_owned(), object: event.resource().to_json() }
-    }
 }
 
 /// Resources in the Kubernetes shape, for serde's `with`.

@@ -49,19 +49,22 @@ async fn what_is_not_there_says_what_is() {
     let world = World::new().await;
     let body = vpc("shop").to_string();
     for (method, path, body, code, says) in [
-        ("GET", "/", "", 404, "only below /apis/madang.dev/v1alpha1"),
+        ("GET", "/", "", 404, "only below /api/v1, /apis/madang.dev/v1alpha1"),
         ("GET", "/apis/apps/v1/deployments", "", 404, "only below"),
         ("GET", "/apis/madang.dev/v1alpha1/pods", "", 404, "only nodes, addresspools, vpcs"),
         ("GET", "/apis/madang.dev/v1alpha1/vpcs/none", "", 404, "there is no Vpc/none"),
         ("GET", "/apis/madang.dev/v1alpha1/vpcs/a/log", "", 404, "no such part, only status"),
         ("GET", "/apis/madang.dev/v1alpha1/namespaces/default/nodes", "", 404, "belong to the host"),
-        ("PATCH", "/apis/madang.dev/v1alpha1/vpcs/a", "{}", 405, "only GET, PUT, DELETE"),
-        ("DELETE", "/apis/madang.dev/v1alpha1/vpcs", "", 405, "only GET, POST"),
+        ("PATCH", "/apis/madang.dev/v1alpha1/vpcs/a", "{}", 415, "the body is no patch"),
+        ("POST", "/apis/madang.dev/v1alpha1/vpcs/a", "{}", 405, "only GET, PUT, PATCH, DELETE"),
+        ("PUT", "/apis/madang.dev/v1alpha1/vpcs", "", 405, "only GET, POST, DELETE"),
         ("GET", "/apis/madang.dev/v1alpha1/bundles", "", 405, "only POST"),
-        ("GET", "/apis/madang.dev/v1alpha1/vpcs?labelSelector=a%3Db", "", 400, "is not known"),
+        ("GET", "/apis/madang.dev/v1alpha1/vpcs?labelSelector=a+b", "", 400, "no label requirement"),
+        ("GET", "/apis/madang.dev/v1alpha1/vpcs?fieldSelector=spec.mtu%3D1", "", 400, "not supported"),
+        ("GET", "/apis/madang.dev/v1alpha1/vpcs?continue=x", "", 400, "none that a list has given"),
         ("GET", "/apis/madang.dev/v1alpha1/vpcs?watch=perhaps", "", 400, "write true or false"),
         ("POST", "/apis/madang.dev/v1alpha1/vpcs", "{\"a\"", 400, "cannot be read"),
-        ("POST", "/apis/madang.dev/v1alpha1/vpcs", "[]", 400, "cannot be read"),
+        ("POST", "/apis/madang.dev/v1alpha1/vpcs", "[]", 400, "it is no object"),
         ("POST", "/apis/madang.dev/v1alpha1/subnets", &body, 400, "the URL says \"Subnet\""),
         ("PUT", "/apis/madang.dev/v1alpha1/vpcs/other", &body, 400, "the URL says \"other\""),
         (

@@ -9,7 +9,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
-use crate::selector::Selector;
+use madang_model::Selector;
 
 /// The help's colours; clap leaves them out where none are wanted.
 const STYLES: Styles = Styles::styled()

@@ -18,7 +18,6 @@ mod output;
 mod raw;
 #[cfg(test)]
 mod samples;
-mod selector;
 mod wait;
 
 use std::ffi::OsString;

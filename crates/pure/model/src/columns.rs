@@ -305,7 +305,10 @@ fn event(event: &Object<EventSpec, PlainStatus>, around: &Around) -> Vec<Column>
     let name = qualified(Some(&object.namespace), &object.name);
     let tone = if r#type == "Warning" { Tone::Bad } else { Tone::Plain };
     vec![
-        column("LAST SEEN", age(last.as_deref().or(event.metadata.creation_timestamp.as_deref()), around.now)),
+        column(
+            "LAST SEEN",
+            age(last.as_deref().or(event.metadata.creation_timestamp.as_deref()), around.now),
+        ),
         Column { tone, ..column("TYPE", r#type.as_str()) },
         column("REASON", reason.as_str()),
         column("OBJECT", format!("{}/{name}", object.kind.to_lowercase())),

@@ -38,7 +38,7 @@ pub fn immutable_changes(old: &Resource, new: &Resource) -> Vec<Diagnostic> {
 }
 
 /// The fields of a kind's spec that stay as they are.
-fn fixed(kind: Kind) -> &'static [&'static str] {
+pub(crate) fn fixed(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Namespace
         | Kind::Node

@@ -72,6 +72,21 @@ pub fn parse(files: &[SourceFile]) -> Result<Vec<Document>, Vec<Diagnostic>> {
     reader.end()
 }
 
+/// The value of a text of YAML, or of JSON, which is YAML too: one document.
+///
+/// # Errors
+/// It is no YAML, or not one document.
+pub fn yaml_value(name: &str, text: &str) -> Result<Value, Box<Diagnostic>> {
+    let wrong = |message: &str| Err(Box::new(Diagnostic::new("wrongType", message)));
+    let (mut documents, problems) = yaml::load(&SourceFile { name: name.to_owned(), text: text.to_owned() });
+    match (documents.pop(), documents.is_empty(), problems.into_iter().next()) {
+        (_, _, Some(problem)) => Err(Box::new(problem)),
+        (Some(document), true, None) => Ok(document.value),
+        (Some(_), false, None) => wrong("there are several documents, where one is expected"),
+        (None, ..) => wrong("there is no document"),
+    }
+}
+
 /// The resource of this JSON, with its status, or everything that is wrong with it.
 pub fn from_json(value: Value) -> Result<Resource, Vec<Diagnostic>> {
     let object = object_of(&value);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::shape;
 use crate::{
     AddressPoolSpec, AddressPoolStatus, AssertionSpec, BindingSpec, Condition, EventSpec, InstanceGroupSpec,
     InstanceGroupStatus, InstanceSpec, InstanceStatus, Metadata, NamespaceSpec, NamespaceStatus,
@@ -291,6 +292,14 @@ impl Kind {
 }
 
 impl Resource {
+    /// A resource of this kind that has no name and says as little as possible.
+    pub fn least(kind: Kind) -> Self {
+        let parts = shape::parts(kind);
+        let metadata = Value::Object(Map::new());
+        Self::decoded(kind, metadata, parts.spec.least(), Value::Null)
+            .expect("what a schema requires has examples, and a test says so")
+    }
+
     /// The Kubernetes shape: apiVersion, kind, metadata, and spec and status or what the kind has in their place.
     pub fn to_json(&self) -> Value {
         let kind = self.kind();
@@ -358,4 +367,18 @@ fn part<T: serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T, P
         let path = if inner == "." { name.to_owned() } else { format!("{name}.{inner}") };
         PartError { path, message: error.into_inner().to_string() }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_least_resource_and_comes_back_as_it_was() {
+        for kind in Kind::ALL {
+            let least = Resource::least(*kind);
+            assert_eq!(least.kind(), *kind);
+            assert_eq!(Resource::decode(least.to_json()).unwrap(), least, "{kind}");
+        }
+    }
 }

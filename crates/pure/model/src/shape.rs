@@ -89,6 +89,23 @@ impl Shape {
         if let Self::Fields(fields) = self { fields } else { &[] }
     }
 
+    /// Something of this shape that says as little as possible.
+    pub(crate) fn least(&self) -> Value {
+        match self {
+            Self::Fields(fields) => {
+                let required = fields.iter().filter(|field| field.required);
+                let least = |field: &Field| field.example.clone().unwrap_or_else(|| field.shape.least());
+                Value::Object(required.map(|field| (field.name.clone(), least(field))).collect())
+            }
+            Self::Map(_) | Self::Any => Value::Object(Map::new()),
+            Self::List(_) => Value::Array(Vec::new()),
+            Self::Choice(names) => names.first().cloned().unwrap_or_default().into(),
+            Self::Text | Self::Written(_) => "".into(),
+            Self::Integer { min, .. } => (*min).into(),
+            Self::Boolean => false.into(),
+        }
+    }
+
     /// Whether something must be in it.
     pub(crate) fn requires_something(&self) -> bool {
         self.fields().iter().any(|field| field.required)

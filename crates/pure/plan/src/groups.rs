@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use madang_addr::hash;
 use madang_model::{
     InstanceGroupSpec, InstanceGroupStatus, InstanceStatus, InstanceTemplate, Kind, Metadata, Object,
     ObjectRef, OwnerReference, Readiness, Resource, readiness,
@@ -108,12 +109,8 @@ pub fn new_instances(
 
 /// What tells a template from another one: the same for the same labels, annotations and spec.
 pub fn template_hash(template: &InstanceTemplate) -> String {
-    // FNV-1a: nobody gains anything by two templates of one hash in a group of their own.
     let text = serde_json::to_vec(template).expect("a template has a JSON text");
-    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    letters(hash, 10)
+    letters(hash::fnv1a(hash::START, &text), 10)
 }
 
 fn instance(group: &Group, name: String, hash: &str) -> Resource {

@@ -50,7 +50,12 @@ impl Groups {
     }
 
     /// Does a step for each group, and says how each is.
-    pub(super) fn turn(&mut self, agent: &Agent, world: &World, now: Instant) -> BTreeMap<String, GroupReport> {
+    pub(super) fn turn(
+        &mut self,
+        agent: &Agent,
+        world: &World,
+        now: Instant,
+    ) -> BTreeMap<String, GroupReport> {
         let declared = fingerprint(world);
         let members = members(world);
         let mut reports = BTreeMap::new();
@@ -99,7 +104,11 @@ impl Groups {
                 self.failed.remove(&uid);
                 let names: Vec<_> = made.iter().map(|made| made.metadata().name.clone()).collect();
                 let (from, to) = (step.replicas, step.replicas + made.len());
-                agent.events.normal(resource, "ScaledUp", format!("from {from} to {to}: made {}", some(&names)));
+                agent.events.normal(
+                    resource,
+                    "ScaledUp",
+                    format!("from {from} to {to}: made {}", some(&names)),
+                );
             }
             // It is going, or so is its project; or somebody was faster. There is another look.
             Err(error)

@@ -40,7 +40,10 @@ impl Watching {
         loop {
             if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
                 let line = self.received.split_to(end + 1);
-                return self.event(&line).map(Some);
+                match self.event(&line)? {
+                    Some(event) => return Ok(Some(event)),
+                    None => continue,
+                }
             }
             if self.received.len() > LONGEST_EVENT {
                 return Err(self.client.strange(&"an event that does not end"));
@@ -57,14 +60,15 @@ impl Watching {
         }
     }
 
-    fn event(&self, line: &[u8]) -> Result<WatchEvent, ClientError> {
+    fn event(&self, line: &[u8]) -> Result<Option<WatchEvent>, ClientError> {
         let strange = |error: serde_json::Error| self.client.strange(&error);
         let event: wire::SentEvent = serde_json::from_slice(line).map_err(strange)?;
         let resource = |object: Value| Resource::decode(object).map_err(strange);
         match event.r#type.as_str() {
-            "ADDED" => Ok(WatchEvent::Added(resource(event.object)?)),
-            "MODIFIED" => Ok(WatchEvent::Modified(resource(event.object)?)),
-            "DELETED" => Ok(WatchEvent::Deleted(resource(event.object)?)),
+            "ADDED" => Ok(Some(WatchEvent::Added(resource(event.object)?))),
+            "MODIFIED" => Ok(Some(WatchEvent::Modified(resource(event.object)?))),
+            "DELETED" => Ok(Some(WatchEvent::Deleted(resource(event.object)?))),
+            "BOOKMARK" => Ok(None),
             "ERROR" => Err(serde_json::from_value::<ApiError>(event.object).map_err(strange)?.into()),
             other => Err(self.client.strange(&format!("an event of the type {other}"))),
         }

@@ -40,7 +40,8 @@ impl Draft {
         // The guard is read first: a draft that is committed in between is noticed.
         let guard = store.get(GUARD)?.map(|guard| guard.revision);
         let page = store.range(stored::PREFIX, usize::MAX, None)?;
-        let items = page.items.iter().filter(|item| stored::kind_of(&item.key) != Some(Kind::Event));
+        let events = stored::prefix(Kind::Event);
+        let items = page.items.iter().filter(|item| !item.key.starts_with(&events));
         let resources = items.map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
         let before: BTreeMap<_, _> = resources.collect::<Result<_, _>>()?;
         Ok(Self { after: before.clone(), before, guard })

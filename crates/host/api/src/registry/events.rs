@@ -7,18 +7,17 @@ use madang_model::{Kind, Resource};
 use madang_store::{StoreError, Txn};
 
 use super::lifecycle::{newborn, too_busy};
-use super::stored::{self, decode_item, encode, key, kind_of};
+use super::stored::{self, encode, key};
 use super::{ATTEMPTS, List, Registry};
 use crate::{ApiError, Reason};
 
 impl Registry {
     /// All resources but events.
     pub fn declared(&self) -> Result<List, ApiError> {
-        let page = self.store.range(stored::PREFIX, usize::MAX, None)?;
-        let declared = page.items.iter().filter(|item| kind_of(&item.key) != Some(Kind::Event));
-        let mut items = declared.map(decode_item).collect::<Result<Vec<_>, _>>()?;
-        items.sort_by_cached_key(Resource::object_ref);
-        Ok(List { items, revision: page.revision })
+        let (kinds, revision) = self.cache.all()?;
+        let declared = kinds.iter().filter(|(kind, _)| **kind != Kind::Event);
+        let items = declared.flat_map(|(_, objects)| objects.values()).map(|entry| entry.resource.clone());
+        Ok(List { items: items.collect(), revision })
     }
 
     /// Stores events, each name once, in one transaction: a new one, or what one of the name says now. Those of a project
@@ -54,10 +53,11 @@ impl Registry {
 
     /// Deletes these very events, in one transaction; none of them, if one was changed meanwhile.
     pub fn forget_events(&self, events: &[Resource]) -> Result<(), ApiError> {
-        let txn = events.iter().fold(Txn::new(), |txn, event| {
+        let mut txn = Txn::new();
+        for event in events {
             let key = key(&event.object_ref());
-            as_read(txn, &key, event).delete(key)
-        });
+            txn = txn.at(&key, stored::revision(event)?).delete(key);
+        }
         self.store.commit(txn)?;
         Ok(())
     }
@@ -69,15 +69,6 @@ impl Registry {
         };
         let mut new = stored.clone();
         new.take_spec(event);
-        Ok(as_read(txn, &key, &stored).put(key, encode(&new)))
-    }
-}
-
-/// If the event is still as it was read.
-fn as_read(txn: Txn, key: &str, event: &Resource) -> Txn {
-    let version = event.metadata().resource_version.as_deref();
-    match version.and_then(|version| version.parse().ok()) {
-        Some(revision) => txn.at(key, revision),
-        None => txn,
+        Ok(txn.at(&key, stored::revision(&stored)?).put(key, encode(&new)))
     }
 }

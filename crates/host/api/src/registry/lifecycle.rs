@@ -1,10 +1,12 @@
 //! From one state of a resource to the next: its beginning, its changes, its end.
 
-use madang_model::{DEFAULT_NAMESPACE, Kind, Resource, immutable_changes};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use madang_model::{DEFAULT_NAMESPACE, Resource, immutable_changes};
 use madang_plan::{FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER, Propagation};
 
 use super::INSTANCE_FINALIZER;
-use super::parts::{new_uid, now};
+use super::parts::{new_uid, now, random_name};
 use super::projects;
 use crate::{ApiError, Reason};
 
@@ -42,12 +44,12 @@ impl From<&Preconditions> for DeleteOptions {
 
 impl Preconditions {
     /// What the sender of this resource believes.
-    pub(super) fn of(resource: &Resource) -> Self {
+    pub(crate) fn of(resource: &Resource) -> Self {
         let metadata = resource.metadata();
         Self { uid: metadata.uid.clone(), resource_version: metadata.resource_version.clone() }
     }
 
-    pub(super) fn hold(&self, stored: &Resource) -> Result<(), ApiError> {
+    pub(crate) fn hold(&self, stored: &Resource) -> Result<(), ApiError> {
         let (object, metadata) = (stored.object_ref(), stored.metadata());
         let differs = |wanted: &Option<String>, is: &Option<String>| wanted.is_some() && wanted != is;
         if differs(&self.uid, &metadata.uid) {
@@ -76,6 +78,11 @@ pub(super) fn in_namespace(mut resource: Resource) -> Resource {
     let namespace = &mut resource.metadata_mut().namespace;
     if namespaced && namespace.is_none() {
         *namespace = Some(DEFAULT_NAMESPACE.to_owned());
+    }
+    if let Resource::Secret(secret) = &mut resource {
+        for (key, value) in std::mem::take(&mut secret.spec.string_data) {
+            secret.spec.data.insert(key, STANDARD.encode(value));
+        }
     }
     resource
 }
@@ -131,6 +138,35 @@ pub(super) fn replaced(stored: &Resource, given: &Resource) -> Result<Resource, 
         metadata.owner_references.clone_from(&given.metadata().owner_references);
     }
     Ok(new)
+}
+
+/// The stored resource with all of the other that its client may change.
+pub(super) fn rewritten(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
+    let mut new = updated(stored, given)?;
+    let metadata = new.metadata_mut();
+    metadata.finalizers.clone_from(&given.metadata().finalizers);
+    metadata.owner_references.clone_from(&given.metadata().owner_references);
+    metadata.managed_fields.clone_from(&given.metadata().managed_fields);
+    if is_going(stored)
+        && given.metadata().finalizers.iter().any(|f| !stored.metadata().finalizers.contains(f))
+    {
+        let object = stored.object_ref();
+        let message = format!("{object} is being deleted: finalizers can only be taken off it");
+        return Err(ApiError::new(Reason::Forbidden, message).about(&object));
+    }
+    Ok(new)
+}
+
+/// With a name of its own, if it asks for one that begins with something.
+pub(super) fn named(mut resource: Resource) -> Result<Resource, ApiError> {
+    const LONGEST: usize = 63 - SUFFIX;
+    const SUFFIX: usize = 5;
+    let metadata = resource.metadata_mut();
+    if let (true, Some(beginning)) = (metadata.name.is_empty(), &metadata.generate_name) {
+        let beginning: String = beginning.chars().take(LONGEST).collect();
+        metadata.name = format!("{beginning}{}", random_name(SUFFIX)?);
+    }
+    Ok(resource)
 }
 
 /// What becomes of a resource that somebody deletes.

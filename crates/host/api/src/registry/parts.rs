@@ -54,7 +54,16 @@ pub(super) fn new_uid() -> Result<String, ApiError> {
 }
 
 /// The time, RFC 3339, to the second, as Kubernetes writes it.
-pub(super) fn now() -> String {
+pub(crate) fn now() -> String {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+/// Letters and digits that make no words and are not taken for each other, as Kubernetes' names end.
+pub(super) fn random_name(length: usize) -> Result<String, ApiError> {
+    const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| ApiError::internal(format!("the system gives no random bytes: {error}")))?;
+    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect())
 }

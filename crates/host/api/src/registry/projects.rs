@@ -10,7 +10,7 @@ use madang_store::Txn;
 
 use super::Registry;
 use super::lifecycle::is_going;
-use super::stored::{decode, key};
+use super::stored::{self, key};
 use crate::{ApiError, Reason};
 
 /// The phase of a project that things can be made in.
@@ -39,10 +39,9 @@ impl Registry {
             return Ok(txn);
         }
         let project = project(&object.namespace);
-        let key = key(&project);
-        let Some(found) = self.store.get(&key)? else { return Err(missing(&project, [object])) };
-        is_open(&decode(&key, &found.value, found.revision)?, object)?;
-        Ok(txn.at(key, found.revision))
+        let Some(found) = self.entry(&project)? else { return Err(missing(&project, [object])) };
+        is_open(&found.resource, object)?;
+        Ok(txn.at(key(&project), stored::revision(&found.resource)?))
     }
 }
 

@@ -29,10 +29,13 @@ pub(super) fn prefix(kind: Kind) -> String {
     format!("{PREFIX}{}/", kind.plural())
 }
 
-/// Of which kind the resource is that stands here; none if it is no resource.
-pub(super) fn kind_of(key: &str) -> Option<Kind> {
-    let plural = key.strip_prefix(PREFIX)?.split('/').next()?;
-    Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)
+/// Which resource stands here; none if it is no resource.
+pub(super) fn object_of(key: &str) -> Option<ObjectRef> {
+    let mut parts = key.strip_prefix(PREFIX)?.splitn(3, '/');
+    let (plural, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let kind = Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)?;
+    let namespace = Some(namespace).filter(|namespace| *namespace != "-");
+    Some(ObjectRef::in_namespace(kind, namespace, name))
 }
 
 /// What is written of a resource: all but its resourceVersion, which the store knows.
@@ -68,4 +71,14 @@ pub(super) fn decode_item(item: &Item) -> Result<Resource, ApiError> {
 pub(super) fn at(mut resource: Resource, revision: Revision) -> Resource {
     resource.metadata_mut().resource_version = Some(revision.to_string());
     resource
+}
+
+/// As of which revision the resource is.
+pub(super) fn revision(resource: &Resource) -> Result<Revision, ApiError> {
+    let version = resource.metadata().resource_version.as_deref().and_then(|version| version.parse().ok());
+    version.ok_or_else(|| {
+        let message =
+            format!("{} has no resourceVersion, and it comes from the store", resource.object_ref());
+        ApiError::internal(message)
+    })
 }

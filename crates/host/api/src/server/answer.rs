@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hyper::{Response, StatusCode, header};
+use madang_model::Diagnostic;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -14,6 +15,35 @@ use crate::{ApiError, Deletion, Reason};
 pub(super) fn json(code: StatusCode, body: &impl Serialize) -> Response<AnswerBody> {
     let body = serde_json::to_vec(body).expect("what is answered has a JSON text");
     with_body(code, "application/json", AnswerBody::Whole(Some(body.into())))
+}
+
+/// The same, as this form of JSON.
+pub(super) fn json_as(
+    code: StatusCode,
+    content_type: &'static str,
+    body: &impl Serialize,
+) -> Response<AnswerBody> {
+    let mut response = json(code, body);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response
+}
+
+/// An answer whose JSON is there already.
+pub(super) fn bytes(code: StatusCode, body: Bytes) -> Response<AnswerBody> {
+    with_body(code, "application/json", AnswerBody::Whole(Some(body)))
+}
+
+/// Adds what the client should know although it got what it wanted (RFC 7234, section 5.5).
+pub(super) fn warn(response: &mut Response<AnswerBody>, diagnostics: &[Diagnostic]) {
+    const MOST: usize = 20;
+    for diagnostic in diagnostics.iter().take(MOST) {
+        let text: String =
+            diagnostic.to_string().chars().filter(|c| c.is_ascii() && !c.is_control()).collect();
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = header::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
 }
 
 /// A word for people and probes.
@@ -47,7 +77,7 @@ pub(super) fn deletion(object: &madang_model::ObjectRef, deletion: &Deletion) ->
         Deletion::Pending(resource) => json(StatusCode::OK, &resource.to_json()),
         Deletion::Gone { uid } => {
             let details = json!({
-                "name": object.name, "group": crate::GROUP, "kind": object.kind.plural(), "uid": uid,
+                "name": object.name, "group": object.kind.group().name(), "kind": object.kind.plural(), "uid": uid,
             });
             json(StatusCode::OK, &success(&details))
         }

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use madang_model::{API_VERSION, DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
-use madang_store::Revision;
+use madang_model::{Kind, ObjectRef};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::net::unix::UCred;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::accept::Form;
 use super::body::AnswerBody;
-use super::route::{Query, Route};
-use super::{Limits, Phase, answer, stream};
-use crate::wire::list_to_json;
-use crate::{
-    ApiError, Bundle, ExecRequest, ExplainQuery, Preconditions, Reason, Registry, Runtime, Version, frames,
-};
+use super::query::Query;
+use super::read::Pages;
+use super::route::{Part, Route};
+use super::sent::{Format, Sent};
+use super::{Limits, Phase, answer, discovery, stream};
+use crate::{ApiError, Bundle, ExecRequest, ExplainQuery, Reason, Registry, Runtime, Version, frames};
 
 type Answer = Response<AnswerBody>;
 
@@ -30,6 +30,7 @@ pub(super) struct Api {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) pages: Pages,
 }
 
 #[derive(Deserialize)]
@@ -37,21 +38,6 @@ pub(super) struct Api {
 struct Shutdown {
     #[serde(default)]
     remove: bool,
-}
-
-/// The part of Kubernetes' `DeleteOptions` that matters here.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeleteOptions {
-    #[serde(default)]
-    preconditions: SentPreconditions,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SentPreconditions {
-    uid: Option<String>,
-    resource_version: Option<String>,
 }
 
 impl Api {
@@ -84,36 +70,51 @@ impl Api {
         route.allows(request.method())?;
         let query = Query::of(request.uri().query())?;
         let method = request.method().clone();
+        let form = Form::of(request.headers())?;
         match route {
             Route::Version => Ok(answer::json(StatusCode::OK, &Version::of_build())),
             Route::Health => Ok(answer::text("ok")),
             Route::Ready => self.ready().await,
+            Route::Discovery(asked) => {
+                let value = discovery::answer(asked, form);
+                Ok(answer::json_as(StatusCode::OK, discovery::content_type(asked, form), &value))
+            }
+            Route::Review(_) => Err(ApiError::new(Reason::NotFound, "reviews are not served yet")),
             Route::Shutdown => self.shutdown(request).await,
             Route::Bundles => {
-                let bundle: Bundle = parsed(&self.body(request).await?)?;
+                let bundle: Bundle = self.parsed(request).await?;
                 let result = self.blocking(move |registry| registry.apply(bundle)).await?;
                 Ok(answer::json(StatusCode::OK, &result))
             }
             Route::Explain => {
-                let query: ExplainQuery = parsed(&self.body(request).await?)?;
+                let query: ExplainQuery = self.parsed(request).await?;
                 Ok(answer::json(StatusCode::OK, &self.runtime.explain(query).await?))
             }
-            Route::Collection { kind, namespace } if method == Method::POST => {
-                self.create(kind, namespace, &self.body(request).await?).await
-            }
-            Route::Collection { kind, namespace } => self.collection(kind, namespace, &query).await,
-            Route::Object(object) | Route::Status(object) if method == Method::GET => {
-                let resource = self.blocking(move |registry| registry.get(&object)).await?;
-                Ok(answer::json(StatusCode::OK, &resource.to_json()))
-            }
-            Route::Object(object) if method == Method::DELETE => self.delete(object, request).await,
-            Route::Object(object) => self.replace(object, request, Registry::update).await,
-            Route::Status(object) => self.replace(object, request, Registry::update_status).await,
-            Route::Log(object) => {
+            Route::Collection { kind, namespace } => match method {
+                Method::POST => self.create(kind, namespace, &query, self.sent(request).await?).await,
+                Method::DELETE => {
+                    self.delete_collection(kind, namespace, &query, self.sent(request).await?).await
+                }
+                _ => self.blocking_answer(move |api| api.collection(kind, namespace, form, &query)).await,
+            },
+            Route::Object(object, Part::Log) => {
                 let object = self.existing(object).await?;
                 Ok(stream::log(self.runtime.logs(object, query.log).await?, self.phase.clone()))
             }
-            Route::Exec(object) => self.exec(object, request, permit).await,
+            Route::Object(object, Part::Exec) => self.exec(object, request, permit).await,
+            Route::Object(object, Part::Scale) => match method {
+                Method::GET => self.scale(&object),
+                _ => {
+                    let patch = method == Method::PATCH;
+                    self.rescale(object, &query, self.sent(request).await?, patch).await
+                }
+            },
+            Route::Object(object, part) => match method {
+                Method::PUT => self.replace(object, part, &query, self.sent(request).await?).await,
+                Method::PATCH => self.patch(object, part, &query, self.sent(request).await?).await,
+                Method::DELETE => self.delete(object, &query, self.sent(request).await?).await,
+                _ => self.blocking_answer(move |api| api.get(&object, form, &query)).await,
+            },
         }
     }
 
@@ -126,59 +127,10 @@ impl Api {
     }
 
     async fn shutdown(&self, request: Request<Incoming>) -> Result<Answer, ApiError> {
-        let body = self.body(request).await?;
-        let Shutdown { remove } = if body.is_empty() { Shutdown { remove: false } } else { parsed(&body)? };
+        let sent = self.sent(request).await?;
+        let Shutdown { remove } = if sent.is_empty() { Shutdown { remove: false } } else { parsed(&sent)? };
         self.runtime.shutdown(remove).await?;
         Ok(answer::json(StatusCode::OK, &answer::success(&json!({}))))
-    }
-
-    async fn collection(
-        &self,
-        kind: Kind,
-        namespace: Option<String>,
-        query: &Query,
-    ) -> Result<Answer, ApiError> {
-        let from = query.resource_version.filter(|from| *from > 0).map(Revision);
-        if let (true, Some(from)) = (query.watch, from) {
-            let watch = self.registry.watch(&[kind], from);
-            return Ok(stream::watch(watch, namespace, Vec::new(), self.phase.clone()));
-        }
-        let mut list = self.blocking(move |registry| registry.list(kind)).await?;
-        list.items.retain(|item| namespace.is_none() || item.metadata().namespace == namespace);
-        if query.watch {
-            let watch = self.registry.watch(&[kind], list.revision);
-            return Ok(stream::watch(watch, namespace, list.items, self.phase.clone()));
-        }
-        Ok(answer::json(StatusCode::OK, &list_to_json(kind, &list)))
-    }
-
-    async fn create(&self, kind: Kind, namespace: Option<String>, body: &Bytes) -> Result<Answer, ApiError> {
-        let resource = resource(body, kind, namespace, None)?;
-        let created = self.blocking(move |registry| registry.create(resource)).await?;
-        Ok(answer::json(StatusCode::CREATED, &created.to_json()))
-    }
-
-    async fn replace(
-        &self,
-        object: ObjectRef,
-        request: Request<Incoming>,
-        write: fn(&Registry, Resource) -> Result<Resource, ApiError>,
-    ) -> Result<Answer, ApiError> {
-        let namespace = Some(object.namespace).filter(|namespace| !namespace.is_empty());
-        let resource = resource(&self.body(request).await?, object.kind, namespace, Some(&object.name))?;
-        let written = self.blocking(move |registry| write(registry, resource)).await?;
-        Ok(answer::json(StatusCode::OK, &written.to_json()))
-    }
-
-    async fn delete(&self, object: ObjectRef, request: Request<Incoming>) -> Result<Answer, ApiError> {
-        let body = self.body(request).await?;
-        let DeleteOptions { preconditions } =
-            if body.is_empty() { DeleteOptions::default() } else { parsed(&body)? };
-        let SentPreconditions { uid, resource_version } = preconditions;
-        let wanted = Preconditions { uid, resource_version };
-        let meant = object.clone();
-        let deletion = self.blocking(move |registry| registry.delete_if(&meant, &wanted)).await?;
-        Ok(answer::deletion(&object, &deletion))
     }
 
     async fn exec(
@@ -197,7 +149,7 @@ impl Api {
         }
         let object = self.existing(object).await?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let command: ExecRequest = parsed(&self.body(request).await?)?;
+        let command: ExecRequest = self.parsed(request).await?;
         if command.command.is_empty() {
             return Err(ApiError::bad_request("the command to run is empty: send its program and arguments"));
         }
@@ -233,7 +185,7 @@ impl Api {
     }
 
     /// Does what waits for the disk where it does not hold up others.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Registry) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -243,20 +195,41 @@ impl Api {
             .map_err(|error| ApiError::internal(format!("the request could not be finished: {error}")))?
     }
 
-    /// The request's body, if it is JSON, not too long, and comes in time.
-    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, ApiError> {
-        if let Some(sent) = request.headers().get(header::CONTENT_TYPE) {
-            let json = sent.to_str().is_ok_and(|sent| sent.split(';').next() == Some("application/json"));
-            if !json {
-                let message =
-                    format!("a body of the type {sent:?} is not read: send JSON as application/json");
-                return Err(ApiError::new(Reason::UnsupportedMediaType, message));
-            }
+    /// Puts a long answer together where it does not hold up others.
+    async fn blocking_answer(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<Answer, ApiError> + Send + 'static,
+    ) -> Result<Answer, ApiError> {
+        let (api, runtime) = (Arc::clone(self), tokio::runtime::Handle::current());
+        tokio::task::spawn_blocking(move || {
+            // A watch starts a task of its own.
+            let _inside = runtime.enter();
+            work(&api)
+        })
+        .await
+        .map_err(|error| ApiError::internal(format!("the request could not be finished: {error}")))?
+    }
+
+    async fn parsed<T: DeserializeOwned>(&self, request: Request<Incoming>) -> Result<T, ApiError> {
+        parsed(&self.sent(request).await?)
+    }
+
+    /// The request's body, if it is of a type that is read, not too long, and comes in time.
+    async fn sent(&self, request: Request<Incoming>) -> Result<Sent, ApiError> {
+        let format = Format::of(request.headers())?;
+        if format.is_patch() != (request.method() == Method::PATCH) {
+            let message = if format.is_patch() {
+                "a patch is sent with PATCH"
+            } else {
+                "the body is no patch: send application/json-patch+json, application/merge-patch+json or application/apply-patch+yaml"
+            };
+            return Err(ApiError::new(Reason::UnsupportedMediaType, message));
         }
+        let (head, body) = request.into_parts();
         let limit = self.limits.body;
-        let body = Limited::new(request.into_body(), limit).collect();
+        let body = Limited::new(body, limit).collect();
         match tokio::time::timeout(self.limits.body_time, body).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Ok(body)) => Ok(Sent::new(format, &head.headers, body.to_bytes())),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let message = format!("the body is longer than the {limit} bytes that are allowed");
                 Err(ApiError::new(Reason::RequestEntityTooLarge, message))
@@ -269,50 +242,7 @@ impl Api {
     }
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
+fn parsed<T: DeserializeOwned>(sent: &Sent) -> Result<T, ApiError> {
+    serde_json::from_value(sent.document()?)
         .map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))
-}
-
-/// The resource in a body. What it leaves out and the URL says is taken from there; they may not differ.
-fn resource(
-    body: &[u8],
-    kind: Kind,
-    namespace: Option<String>,
-    name: Option<&str>,
-) -> Result<Resource, ApiError> {
-    let mut value: Map<String, Value> = parsed(body)?;
-    same_or_set(&mut value, "apiVersion", API_VERSION)?;
-    same_or_set(&mut value, "kind", kind.name())?;
-    let metadata = value.entry("metadata").or_insert_with(|| json!({}));
-    let Value::Object(metadata) = metadata else {
-        return Err(ApiError::bad_request("metadata is not an object with a name"));
-    };
-    if let Some(name) = name {
-        same_or_set(metadata, "name", name)?;
-    }
-    match namespace {
-        Some(namespace) => same_or_set(metadata, "namespace", &namespace)?,
-        None if kind.is_namespaced() => {
-            metadata.entry("namespace").or_insert_with(|| DEFAULT_NAMESPACE.into());
-        }
-        None => {}
-    }
-    madang_model::from_json(Value::Object(value)).map_err(ApiError::invalid)
-}
-
-fn same_or_set(value: &mut Map<String, Value>, field: &str, is: &str) -> Result<(), ApiError> {
-    match value.get(field) {
-        None | Some(Value::Null) => {
-            value.insert(field.to_owned(), is.into());
-            Ok(())
-        }
-        Some(Value::String(sent)) if sent.is_empty() || sent == is => {
-            value.insert(field.to_owned(), is.into());
-            Ok(())
-        }
-        Some(sent) => Err(ApiError::bad_request(format!(
-            "the body has the {field} {sent}, and the URL says {is:?}: they must be the same"
-        ))),
-    }
 }

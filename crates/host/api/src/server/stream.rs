@@ -1,23 +1,33 @@
 //! Answers without an end: watches, logs, exec.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::Response;
-use madang_model::Resource;
+use madang_model::Kind;
+use madang_model::columns::Around;
+use madang_store::Revision;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use super::Phase;
-use super::answer;
+use super::accept::Form;
 use super::body::AnswerBody;
-use crate::wire::SentEvent;
-use crate::{ApiError, Watch, WatchEvent};
+use super::query::{Chosen, IncludeObject};
+use super::{Phase, answer, table};
+use crate::{ApiError, Change, Entry, Watch};
 
 type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
 /// How much of a log is sent at once.
 const PIECE: usize = 16 << 10;
+/// How often a watch that asks for it is told how far it is.
+const BOOKMARK: Duration = Duration::from_secs(60);
+/// How long a watch lasts if it does not say: clients begin anew from where they were.
+const LASTS: Duration = Duration::from_secs(45 * 60);
 
 /// Waits for the server to stop.
 pub(super) async fn stopping(mut phase: watch::Receiver<Phase>) {
@@ -25,52 +35,150 @@ pub(super) async fn stopping(mut phase: watch::Receiver<Phase>) {
     let _ = phase.wait_for(|phase| *phase >= Phase::Stopping).await;
 }
 
-/// What exists first, if it is wanted, then what happens in the project (none: in all), a line of JSON each. Ends when
-/// nobody listens any more, or the server stops.
+/// What a watch is to tell, and how.
+pub(super) struct Asked {
+    pub(super) kind: Kind,
+    pub(super) namespace: Option<String>,
+    pub(super) form: Form,
+    pub(super) chosen: Chosen,
+    pub(super) include: IncludeObject,
+    pub(super) bookmarks: bool,
+    /// Whether it is said where what exists ends.
+    pub(super) end_of_initial: bool,
+    pub(super) lasts: Option<Duration>,
+    pub(super) around: Around,
+}
+
+/// What exists, then what happens, a line of JSON each. Ends after a time, when nobody listens any more, or when the server
+/// stops.
 pub(super) fn watch(
     mut watch: Watch,
-    namespace: Option<String>,
-    existing: Vec<Resource>,
+    initial: Vec<Arc<Entry>>,
+    as_of: Option<Revision>,
+    asked: Asked,
     phase: watch::Receiver<Phase>,
 ) -> Response<AnswerBody> {
     let (pieces, body) = AnswerBody::pieces();
+    let lasts = asked.lasts.unwrap_or(LASTS);
     tokio::spawn(async move {
-        let events = async {
-            for resource in existing {
-                if pieces.send(Ok(line(&SentEvent::from(&WatchEvent::Added(resource))))).await.is_err() {
-                    return;
-                }
-            }
-            loop {
-                let event = watch.next().await;
-                let elsewhere = |event: &WatchEvent| event.resource().metadata().namespace != namespace;
-                if namespace.is_some() && event.as_ref().is_ok_and(elsewhere) {
-                    continue;
-                }
-                let sent = event.as_ref().map_or_else(error_event, SentEvent::from);
-                if pieces.send(Ok(line(&sent))).await.is_err() || event.is_err() {
-                    return;
-                }
-            }
-        };
         tokio::select! {
-            () = events => {}
+            () = tell(&mut watch, initial, as_of, &asked, &pieces) => {}
             () = pieces.closed() => {}
             () = stopping(phase) => {}
+            () = sleep(lasts) => {}
         }
     });
     answer::pieces("application/json", body)
 }
 
-fn error_event(error: &ApiError) -> SentEvent {
-    let object = serde_json::to_value(error).expect("an error has a JSON value");
-    SentEvent { r#type: "ERROR".to_owned(), object }
+async fn tell(
+    watch: &mut Watch,
+    initial: Vec<Arc<Entry>>,
+    as_of: Option<Revision>,
+    asked: &Asked,
+    pieces: &Pieces,
+) {
+    for entry in initial.iter().filter(|entry| asked.includes(entry)) {
+        if pieces.send(Ok(asked.line("ADDED", entry))).await.is_err() {
+            return;
+        }
+    }
+    drop(initial);
+    if let (true, Some(as_of)) = (asked.end_of_initial, as_of)
+        && pieces.send(Ok(asked.bookmark(as_of, true))).await.is_err()
+    {
+        return;
+    }
+    let mut bookmarks = interval_at(Instant::now() + BOOKMARK, BOOKMARK);
+    bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let piece = tokio::select! {
+            change = watch.next_change() => match change {
+                Ok(change) => match asked.told(&change) {
+                    Some(piece) => piece,
+                    None => continue,
+                },
+                Err(error) => {
+                    let _ = pieces.send(Ok(error_line(&error))).await;
+                    return;
+                }
+            },
+            _ = bookmarks.tick(), if asked.bookmarks => match watch.seen() {
+                Some(seen) => asked.bookmark(seen, false),
+                None => continue,
+            },
+        };
+        if pieces.send(Ok(piece)).await.is_err() {
+            return;
+        }
+    }
 }
 
-fn line(event: &SentEvent) -> Bytes {
-    let mut line = serde_json::to_vec(event).expect("an event has a JSON text");
-    line.push(b'\n');
-    line.into()
+impl Asked {
+    fn includes(&self, entry: &Entry) -> bool {
+        let project = entry.resource.metadata().namespace.as_deref();
+        self.namespace.as_deref().is_none_or(|wanted| project == Some(wanted))
+            && self.chosen.includes(&entry.resource)
+    }
+
+    /// What is said of a change: what comes into view is new, what goes out of view is gone.
+    fn told(&self, change: &Change) -> Option<Bytes> {
+        let old = change.old.as_ref().filter(|old| self.includes(old));
+        let new = change.new.as_ref().filter(|new| self.includes(new));
+        match (old, new) {
+            (None, Some(new)) => Some(self.line("ADDED", new)),
+            (Some(_), Some(new)) => Some(self.line("MODIFIED", new)),
+            // As of its last version, with the revision of this change.
+            (Some(old), None) => Some(self.line("DELETED", change.new.as_ref().unwrap_or(old))),
+            (None, None) => None,
+        }
+    }
+
+    fn line(&self, what: &str, entry: &Arc<Entry>) -> Bytes {
+        match self.form {
+            Form::Table => {
+                let entries = std::slice::from_ref(entry);
+                line(what, &table::table(self.kind, entries, &self.around, self.include))
+            }
+            Form::PartialMetadata => line(what, &table::partial(&entry.resource)),
+            _ => {
+                let json = entry.json();
+                let mut text = Vec::with_capacity(json.len() + 32);
+                text.extend_from_slice(format!("{{\"type\":\"{what}\",\"object\":").as_bytes());
+                text.extend_from_slice(json);
+                text.extend_from_slice(b"}\n");
+                text.into()
+            }
+        }
+    }
+
+    fn bookmark(&self, revision: Revision, end_of_initial: bool) -> Bytes {
+        let mut metadata = json!({ "resourceVersion": revision.to_string() });
+        if end_of_initial {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let object = match self.form {
+            Form::Table => json!({
+                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": [],
+                "rows": [],
+            }),
+            Form::PartialMetadata => json!({
+                "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+            }),
+            _ => json!({
+                "kind": self.kind.name(), "apiVersion": self.kind.api_version(), "metadata": metadata,
+            }),
+        };
+        line("BOOKMARK", &object)
+    }
+}
+
+fn line(what: &str, object: &Value) -> Bytes {
+    format!("{{\"type\":\"{what}\",\"object\":{object}}}\n").into()
+}
+
+fn error_line(error: &ApiError) -> Bytes {
+    line("ERROR", &serde_json::to_value(error).expect("an error has a JSON value"))
 }
 
 /// A log, until its end.

@@ -14,8 +14,8 @@ use crate::kinds::{Targets, written};
 use crate::mirror::Mirror;
 use crate::output::columns::{Around, table};
 use crate::output::yaml::to_yaml;
-use crate::selector::Selector;
 use crate::wait::interrupts;
+use madang_model::Selector;
 
 /// Lists resources, and goes on as they change if that was asked for.
 pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<(), Failure> {

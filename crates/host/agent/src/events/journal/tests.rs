@@ -39,7 +39,10 @@ fn an_event_says_what_when_and_who() {
     let (name, spec) = parts(&event);
     assert_eq!(name, format!("web-1.{:016x}", at(0).as_nanosecond()));
     assert_eq!(event.metadata().namespace.as_deref(), Some("lab"));
-    assert_eq!((spec.r#type.as_str(), spec.reason.as_str(), spec.message.as_str()), ("Warning", "BackOff", "it ended"));
+    assert_eq!(
+        (spec.r#type.as_str(), spec.reason.as_str(), spec.message.as_str()),
+        ("Warning", "BackOff", "it ended")
+    );
     assert_eq!((spec.involved_object.uid.as_str(), spec.count), ("u1", Some(1)));
     assert_eq!((spec.source.component.as_str(), spec.source.host.as_str()), ("madang-agent", "host-1"));
     assert_eq!(spec.first_timestamp.as_deref(), Some("2026-01-01T00:00:00Z"));

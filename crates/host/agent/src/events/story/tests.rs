@@ -107,7 +107,10 @@ fn an_address_is_told_once() {
     let mut addresses = Addresses::default();
     let new = with_address(instance(), Some("10.0.1.4"));
     let news = addresses.news(&new).unwrap();
-    assert_eq!((news.reason.as_str(), news.message.as_str()), ("AddressAllocated", "it has the address 10.0.1.4"));
+    assert_eq!(
+        (news.reason.as_str(), news.message.as_str()),
+        ("AddressAllocated", "it has the address 10.0.1.4")
+    );
     assert_eq!(addresses.news(&new), None);
     addresses.forget(|_| false);
     let known = said(new, True, "Running");

@@ -1,0 +1,2 @@
+//! How long an apply takes
+fn main() {}
