@@ -5,7 +5,10 @@
 
 mod chaos;
 mod cloud;
+mod events;
+mod groups;
 mod lifecycle;
 mod policy;
+mod projects;
 mod recovery;
 mod refusals;

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use madang_api::{ApiError, Bundle, DeleteOptions, Preconditions, Reason};
+use madang_api::{ApiError, Bundle, DeleteOptions, Preconditions, Reason, Registry};
 use madang_model::{Kind, ObjectRef, Resource};
 use madang_plan::{Chore, ChoreKind, Emptying, NAMESPACE_FINALIZER, emptying, garbage};
 
 pub(crate) use self::groups::GroupReport;
 use self::groups::Groups;
-use crate::daemon::Agent;
+use crate::events::EventRecorder;
 use crate::runtime::chain;
 use crate::status::{More, Verdict, updated};
 use crate::world::World;
@@ -28,12 +28,18 @@ const STEPS: usize = 50;
 const BATCH: usize = 500;
 
 /// What looks after the resources themselves.
-#[derive(Default)]
 pub(crate) struct Controllers {
+    desk: Desk,
     groups: Groups,
     /// What was last looked at, and needs no other look unless something failed.
     seen: Option<Arc<World>>,
     last: Outcome,
+}
+
+/// What they work with.
+struct Desk {
+    registry: Registry,
+    events: EventRecorder,
 }
 
 /// What a turn came to.
@@ -46,8 +52,14 @@ pub(crate) struct Outcome {
 }
 
 impl Controllers {
+    /// Of the resources of this registry.
+    pub(crate) fn new(registry: Registry, events: EventRecorder) -> Self {
+        let desk = Desk { registry, events };
+        Self { desk, groups: Groups::default(), seen: None, last: Outcome::default() }
+    }
+
     /// Does what follows from what is declared now.
-    pub(crate) fn turn(&mut self, agent: &Agent, world: &Arc<World>) -> Outcome {
+    pub(crate) fn turn(&mut self, world: &Arc<World>) -> Outcome {
         let now = Instant::now();
         let seen = self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, world));
         if seen && self.last.troubles.is_empty() && !self.groups.is_due(now) {
@@ -61,12 +73,18 @@ impl Controllers {
             }
         };
         for project in emptying(&world.resources) {
-            note(&format!("empty the project {}", project.project.metadata().name), empty(agent, &project));
+            note(
+                &format!("empty the project {}", project.project.metadata().name),
+                empty(&self.desk, &project),
+            );
         }
         for chore in garbage(&world.resources).into_iter().take(STEPS) {
-            note(&format!("put the owners of {} in order", chore.resource.object_ref()), tidy(agent, &chore));
+            note(
+                &format!("put the owners of {} in order", chore.resource.object_ref()),
+                tidy(&self.desk, &chore),
+            );
         }
-        let groups = self.groups.turn(agent, world, now);
+        let groups = self.groups.turn(&self.desk, world, now);
         self.last = Outcome { groups, troubles };
         self.last.clone()
     }
@@ -80,8 +98,8 @@ fn unless_changed(result: Result<(), ApiError>) -> Result<(), ApiError> {
     }
 }
 
-fn tidy(agent: &Agent, chore: &Chore<'_>) -> Result<(), ApiError> {
-    let (registry, resource) = (&agent.registry, chore.resource);
+fn tidy(desk: &Desk, chore: &Chore<'_>) -> Result<(), ApiError> {
+    let (registry, resource) = (&desk.registry, chore.resource);
     unless_changed(match &chore.what {
         ChoreKind::Delete(propagation) => {
             let metadata = resource.metadata();
@@ -100,44 +118,44 @@ fn tidy(agent: &Agent, chore: &Chore<'_>) -> Result<(), ApiError> {
 }
 
 /// Deletes what is in a project; when nothing is, the project itself.
-fn empty(agent: &Agent, emptying: &Emptying<'_>) -> Result<(), ApiError> {
+fn empty(desk: &Desk, emptying: &Emptying<'_>) -> Result<(), ApiError> {
     let Emptying { project, delete, .. } = emptying;
     if !delete.is_empty() {
-        delete_all(agent, delete)?;
+        delete_all(desk, delete)?;
     }
     if !emptying.is_done() {
-        return unless_changed(tell_what_is_left(agent, emptying));
+        return unless_changed(tell_what_is_left(desk, emptying));
     }
     // Last, since it is told until then what happens in it; and nothing new is recorded in a project that is going.
     let of_project =
         |event: &Resource| event.metadata().namespace.as_deref() == Some(&project.metadata().name);
-    let mut events = agent.registry.list(Kind::Event)?.items;
+    let mut events = desk.registry.list(Kind::Event)?.items;
     events.retain(of_project);
     for batch in events.chunks(BATCH) {
-        agent.registry.forget_events(batch)?;
+        desk.registry.forget_events(batch)?;
     }
-    agent.registry.finalize(project, NAMESPACE_FINALIZER)?;
-    agent.events.normal(project, "Emptied", "nothing is in it any longer, and it is gone");
+    desk.registry.finalize(project, NAMESPACE_FINALIZER)?;
+    desk.events.normal(project, "Emptied", "nothing is in it any longer, and it is gone");
     Ok(())
 }
 
 /// All at once; if that is refused, one by one, so that one that cannot go does not keep the others.
-fn delete_all(agent: &Agent, objects: &[ObjectRef]) -> Result<(), ApiError> {
+fn delete_all(desk: &Desk, objects: &[ObjectRef]) -> Result<(), ApiError> {
     let bundle = Bundle { delete: objects.to_vec(), ..Bundle::default() };
-    let Err(refused) = agent.registry.apply(bundle) else { return Ok(()) };
+    let Err(refused) = desk.registry.apply(bundle) else { return Ok(()) };
     tracing::debug!("not all at once: {}", chain(&refused));
     for object in objects.iter().take(STEPS) {
-        unless_changed(agent.registry.delete(object).map(drop))?;
+        unless_changed(desk.registry.delete(object).map(drop))?;
     }
     Ok(())
 }
 
-fn tell_what_is_left(agent: &Agent, emptying: &Emptying<'_>) -> Result<(), ApiError> {
+fn tell_what_is_left(desk: &Desk, emptying: &Emptying<'_>) -> Result<(), ApiError> {
     let left: Vec<String> = emptying.going.iter().chain(&emptying.delete).map(ToString::to_string).collect();
     let message = format!("it is being emptied: {} left ({})", left.len(), some(&left));
     let verdict = Verdict::not_ready("Terminating", message);
     let new = updated(emptying.project, &verdict, More::Nothing, &crate::node::now());
-    new.map_or(Ok(()), |new| agent.registry.update_status(new).map(drop))
+    new.map_or(Ok(()), |new| desk.registry.update_status(new).map(drop))
 }
 
 /// The first few of them.
@@ -148,3 +166,6 @@ fn some(names: &[String]) -> String {
         Some(more) => format!("{}, and {more} more", names[..SHOWN].join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,13 +57,14 @@ impl Reconciler {
         let runtime = Handle::current();
         let workloads = Workloads::new(agent.driver.clone(), runtime.clone());
         let memory = OutOfMemory::new(&agent.layout);
+        let controllers = Controllers::new(agent.registry.clone(), agent.events.clone());
         let body = move || {
             let mut this = Loop {
                 agent,
                 host,
                 workloads,
                 memory,
-                controllers: Controllers::default(),
+                controllers,
                 addresses: story::Addresses::default(),
                 world: None,
                 settled: None,
@@ -173,7 +174,7 @@ impl Loop {
                 return turn;
             }
         };
-        let controlled = self.controllers.turn(&self.agent, &world);
+        let controlled = self.controllers.turn(&world);
         turn.groups = controlled.groups;
         turn.troubles.extend(controlled.troubles);
         let facts = match self.look(&world, &last) {

@@ -8,8 +8,7 @@ use madang_model::{Readiness, Resource, readiness};
 use madang_plan::GroupStep;
 use madang_plan::groups::{self, Group};
 
-use super::{STEPS, some, unless_changed};
-use crate::daemon::Agent;
+use super::{Desk, STEPS, some, unless_changed};
 use crate::runtime::chain;
 use crate::status::Verdict;
 use crate::world::World;
@@ -50,12 +49,7 @@ impl Groups {
     }
 
     /// Does a step for each group, and says how each is.
-    pub(super) fn turn(
-        &mut self,
-        agent: &Agent,
-        world: &World,
-        now: Instant,
-    ) -> BTreeMap<String, GroupReport> {
+    pub(super) fn turn(&mut self, desk: &Desk, world: &World, now: Instant) -> BTreeMap<String, GroupReport> {
         let declared = fingerprint(world);
         let members = members(world);
         let mut reports = BTreeMap::new();
@@ -71,9 +65,9 @@ impl Groups {
             if step.create == 0 {
                 self.failed.remove(&uid);
             } else if self.may_try(&uid, declared, now) {
-                self.create(agent, (resource, group), &step, (declared, now));
+                self.create(desk, (resource, group), &step, (declared, now));
             }
-            delete(agent, resource, &own, &step);
+            delete(desk, resource, &own, &step);
             let trouble = self.failed.get(&uid).map(|failure| failure.trouble.as_str());
             reports.insert(uid, report(group, &own, &step, trouble));
         }
@@ -87,16 +81,16 @@ impl Groups {
 
     fn create(
         &mut self,
-        agent: &Agent,
+        desk: &Desk,
         (resource, group): (&Resource, &Group),
         step: &GroupStep,
         (declared, now): (u64, Instant),
     ) {
         let uid = resource.metadata().uid.clone().unwrap_or_default();
         let at_once = step.create.min(AT_ONCE);
-        let made = match create(agent, resource, group, at_once) {
+        let made = match create(desk, resource, group, at_once) {
             // Perhaps there is not room for all of them, but for one.
-            Err(error) if error.is(Reason::Invalid) && at_once > 1 => create(agent, resource, group, 1),
+            Err(error) if error.is(Reason::Invalid) && at_once > 1 => create(desk, resource, group, 1),
             other => other,
         };
         match made {
@@ -104,7 +98,7 @@ impl Groups {
                 self.failed.remove(&uid);
                 let names: Vec<_> = made.iter().map(|made| made.metadata().name.clone()).collect();
                 let (from, to) = (step.replicas, step.replicas + made.len());
-                agent.events.normal(
+                desk.events.normal(
                     resource,
                     "ScaledUp",
                     format!("from {from} to {to}: made {}", some(&names)),
@@ -116,7 +110,7 @@ impl Groups {
                     .contains(&error.reason) => {}
             Err(error) => {
                 let trouble = format!("an instance could not be made: {}", chain(&error));
-                agent.events.warning(resource, "CreateFailed", &trouble);
+                desk.events.warning(resource, "CreateFailed", &trouble);
                 let pause = self.failed.get(&uid).map_or(PAUSE.0, |failure| (failure.pause * 2).min(PAUSE.1));
                 let again = now + pause;
                 self.failed.insert(uid, Failure { trouble, pause, again, declared });
@@ -125,32 +119,27 @@ impl Groups {
     }
 }
 
-fn create(
-    agent: &Agent,
-    resource: &Resource,
-    group: &Group,
-    count: usize,
-) -> Result<Vec<Resource>, ApiError> {
+fn create(desk: &Desk, resource: &Resource, group: &Group, count: usize) -> Result<Vec<Resource>, ApiError> {
     let mut random = random()?;
     let namespace = group.metadata.namespace.as_deref();
     // What is there at the moment of the write counts in the end; this only saves an attempt.
     let is_taken = |name: &str| {
         let object = madang_model::ObjectRef::in_namespace(madang_model::Kind::Instance, namespace, name);
-        agent.registry.find(&object).is_ok_and(|found| found.is_some())
+        desk.registry.find(&object).is_ok_and(|found| found.is_some())
     };
     let new = groups::new_instances(group, count, &mut random, is_taken);
     if new.is_empty() {
         return Err(ApiError::internal("no name for it is free"));
     }
-    agent.registry.create_for(resource, new)
+    desk.registry.create_for(resource, new)
 }
 
-fn delete(agent: &Agent, resource: &Resource, members: &[&Resource], step: &GroupStep) {
+fn delete(desk: &Desk, resource: &Resource, members: &[&Resource], step: &GroupStep) {
     let mut gone = Vec::new();
     let going = members.iter().map(|member| (member.object_ref(), member));
     for (object, member) in going.filter(|(object, _)| step.delete.contains(object)).take(STEPS) {
         let same = Preconditions { uid: member.metadata().uid.clone(), resource_version: None };
-        match unless_changed(agent.registry.delete_if(&object, &same).map(drop)) {
+        match unless_changed(desk.registry.delete_if(&object, &same).map(drop)) {
             Ok(()) => gone.push(object.name),
             Err(error) => {
                 tracing::warn!("cannot delete {object}: {}", chain(&error));
@@ -160,7 +149,7 @@ fn delete(agent: &Agent, resource: &Resource, members: &[&Resource], step: &Grou
     }
     if !gone.is_empty() {
         let (from, to) = (step.replicas, step.replicas - gone.len());
-        agent.events.normal(resource, "ScaledDown", format!("from {from} to {to}: deleted {}", some(&gone)));
+        desk.events.normal(resource, "ScaledDown", format!("from {from} to {to}: deleted {}", some(&gone)));
     }
 }
 
