@@ -4,9 +4,11 @@
 //! fails. They need root: without it they say that they are skipped, and fail where CI is set.
 
 mod chaos;
+mod clients;
 mod cloud;
 mod events;
 mod groups;
+mod kubectl;
 mod lifecycle;
 mod policy;
 mod projects;

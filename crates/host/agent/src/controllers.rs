@@ -33,6 +33,8 @@ pub(crate) struct Controllers {
     groups: Groups,
     /// What was last looked at, and needs no other look unless something failed.
     seen: Option<Arc<World>>,
+    /// Whether a project is being emptied, which may wait for what is not declared.
+    is_emptying: bool,
     last: Outcome,
 }
 
@@ -55,14 +57,14 @@ impl Controllers {
     /// Of the resources of this registry.
     pub(crate) fn new(registry: Registry, events: EventRecorder) -> Self {
         let desk = Desk { registry, events };
-        Self { desk, groups: Groups::default(), seen: None, last: Outcome::default() }
+        Self { desk, groups: Groups::default(), seen: None, is_emptying: false, last: Outcome::default() }
     }
 
     /// Does what follows from what is declared now.
     pub(crate) fn turn(&mut self, world: &Arc<World>) -> Outcome {
         let now = Instant::now();
         let seen = self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, world));
-        if seen && self.last.troubles.is_empty() && !self.groups.is_due(now) {
+        if seen && !self.is_emptying && self.last.troubles.is_empty() && !self.groups.is_due(now) {
             return self.last.clone();
         }
         self.seen = Some(Arc::clone(world));
@@ -72,7 +74,9 @@ impl Controllers {
                 troubles.insert(format!("cannot {doing}: {}", chain(&error)));
             }
         };
-        for project in emptying(&world.resources) {
+        let projects = emptying(&world.resources);
+        self.is_emptying = !projects.is_empty();
+        for project in projects {
             note(
                 &format!("empty the project {}", project.project.metadata().name),
                 empty(&self.desk, &project),
@@ -120,6 +124,11 @@ fn tidy(desk: &Desk, chore: &Chore<'_>) -> Result<(), ApiError> {
 /// Deletes what is in a project; when nothing is, the project itself.
 fn empty(desk: &Desk, emptying: &Emptying<'_>) -> Result<(), ApiError> {
     let Emptying { project, delete, .. } = emptying;
+    if desk.registry.confirmation()?.waiting.is_some() {
+        // What is in it could not be brought back, if the change is rolled back.
+        let message = "a change waits to be confirmed: it is emptied after that";
+        return unless_changed(say(desk, project, message.to_owned()));
+    }
     if !delete.is_empty() {
         delete_all(desk, delete)?;
     }
@@ -153,8 +162,12 @@ fn delete_all(desk: &Desk, objects: &[ObjectRef]) -> Result<(), ApiError> {
 fn tell_what_is_left(desk: &Desk, emptying: &Emptying<'_>) -> Result<(), ApiError> {
     let left: Vec<String> = emptying.going.iter().chain(&emptying.delete).map(ToString::to_string).collect();
     let message = format!("it is being emptied: {} left ({})", left.len(), some(&left));
+    say(desk, emptying.project, message)
+}
+
+fn say(desk: &Desk, project: &Resource, message: String) -> Result<(), ApiError> {
     let verdict = Verdict::not_ready("Terminating", message);
-    let new = updated(emptying.project, &verdict, More::Nothing, &crate::node::now());
+    let new = updated(project, &verdict, More::Nothing, &crate::node::now());
     new.map_or(Ok(()), |new| desk.registry.update_status(new).map(drop))
 }
 

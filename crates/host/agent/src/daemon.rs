@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use madang_api::{Registry, Server};
+use madang_api::{Ended, Registry, Server};
 use madang_compute::Driver;
 use madang_kernel::Layout;
 use madang_kernel::datapath::{Datapath, Options, Reader};
@@ -63,6 +63,11 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
     let mut reconciler = Reconciler::start(Arc::clone(&agent), host)?;
+    let (registry, events) = (agent.registry.clone(), agent.events.clone());
+    let confirmations = tokio::spawn(async move {
+        let said = |ended: &Ended| crate::confirmations::rolled_back(&registry, &events, ended);
+        registry.keep_confirmations(said).await;
+    });
     tracing::info!(socket = %server.socket().display(), "ready");
 
     let mut stop = agent.shutdown.subscribe();
@@ -91,6 +96,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         }
     };
     let ((), host) = tokio::join!(serving, signalled);
+    confirmations.abort();
     let host = host?;
     if agent.shutdown.borrow().unwrap_or(false) {
         tracing::info!("removing everything from this host");

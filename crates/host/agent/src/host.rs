@@ -228,6 +228,10 @@ impl Host {
             Action::DeleteNamespace { uid } => netns::delete(&self.layout.netns(uid)).map_err(said),
             Action::CreatePort(spec) => self.create_port(spec),
             Action::DeletePort { uid, port, .. } => self.delete_port(uid, *port),
+            Action::NamePort { uid, name } => {
+                let link = self.port_link(uid)?;
+                Netlink::open().and_then(|mut netlink| netlink.set_alias(&link, name)).map_err(said)
+            }
             Action::AttachPort { uid, .. } => {
                 let link = self.port_link(uid)?;
                 self.datapath.attach_port(link.index).map_err(|e| chain(&e))
@@ -312,6 +316,7 @@ pub(crate) fn subject(action: &Action) -> Option<&str> {
         | Action::DeletePort { uid, .. }
         | Action::DeleteNamespace { uid }
         | Action::CreateNamespace { uid, .. }
+        | Action::NamePort { uid, .. }
         | Action::AttachPort { uid, .. }
         | Action::SetPortUp { uid, .. }
         | Action::WriteHosts { uid, .. }

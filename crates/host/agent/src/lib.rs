@@ -5,6 +5,7 @@
 //! host. What happens is told as Events (`events`). The API answers beside it. Everything that the loop makes on the host
 //! lives on when the daemon dies; the next one finds it and goes on.
 
+mod confirmations;
 mod controllers;
 mod daemon;
 mod error;

@@ -317,6 +317,9 @@ impl Loop {
             let message = "something that it refers to is not right: look at what that says";
             return (Verdict::not_ready("DependencyNotReady", message), More::Nothing);
         }
+        if let Some(asserted) = world.asserted.get(&resource.object_ref()) {
+            return (asserted.clone(), More::Nothing);
+        }
         let verdict = match resource {
             Resource::Instance(instance) => {
                 let uid = instance.metadata.uid.as_deref().unwrap_or_default();

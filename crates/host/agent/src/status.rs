@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use madang_model::{Condition, ConditionStatus, Diagnostic, ObjectRef, ProcessStatus, Resource};
+use madang_plan::{Asserted, Standing};
 
 use crate::controllers::GroupReport;
 
@@ -24,6 +25,17 @@ impl Verdict {
 
     pub(crate) fn not_ready(reason: &str, message: impl Into<String>) -> Self {
         Self { ready: ConditionStatus::False, reason: reason.to_owned(), message: message.into() }
+    }
+
+    /// Whether an assertion holds.
+    pub(crate) fn asserted(asserted: &Asserted) -> Self {
+        let said = |diagnostic: &Diagnostic| Self::of(&[diagnostic]);
+        match (asserted.standing, &asserted.diagnostic) {
+            (Standing::Holds, _) => Self::ready("Holds", format!("{}: it is so", asserted.claim)),
+            (Standing::Broken, Some(diagnostic)) => Self { reason: "Broken".to_owned(), ..said(diagnostic) },
+            (Standing::Waits, Some(diagnostic)) => said(diagnostic),
+            (standing, None) => Self::not_ready("Unknown", standing.to_string()),
+        }
     }
 
     /// What is wrong with the resource beside the others.

@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) network: Network,
     /// What is wrong with the rest.
     pub(crate) wrong: BTreeMap<ObjectRef, Verdict>,
+    /// Whether each assertion holds.
+    pub(crate) asserted: BTreeMap<ObjectRef, Verdict>,
     /// What is right, together with all that it needs.
     model: Model,
     /// What each instance runs, as the driver is told it, and the driver's hash of it.
@@ -50,7 +52,10 @@ impl World {
         });
         let workloads = workloads.collect();
         let wrong = wrong(&diagnostics);
-        Self { revision: list.revision, resources: list.items, network, wrong, model, workloads }
+        let asserted = madang_plan::assess(&list.items, &model, &network);
+        let asserted = asserted.iter().map(|a| (a.object.clone(), Verdict::asserted(a))).collect();
+        let (revision, resources) = (list.revision, list.items);
+        Self { revision, resources, network, wrong, asserted, model, workloads }
     }
 
     /// Whether the resource is right, and so is all that it needs.

@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    Bundle, BundleResult, Deletion, Duplex, ExecRequest, ExplainQuery, Explanation, List, LogOptions,
-    Version, wire,
+    Bundle, BundleResult, Confirmation, Deletion, Duplex, Ended, ExecRequest, ExplainQuery, Explanation,
+    List, LogOptions, Version, wire,
 };
 pub use error::ClientError;
 pub use streams::{Log, Watching};
@@ -118,6 +118,21 @@ impl Client {
     /// Makes what is stored be what the bundle says, or nothing of it.
     pub async fn apply_bundle(&self, bundle: &Bundle) -> Result<BundleResult, ClientError> {
         self.ask(Method::POST, &format!("{ROOT}/bundles"), Some(&self.json(bundle)?)).await
+    }
+
+    /// What waits to be confirmed, and how the last change ended that did.
+    pub async fn confirmation(&self) -> Result<Confirmation, ClientError> {
+        self.ask(Method::GET, &format!("{ROOT}/confirmation"), None).await
+    }
+
+    /// Keeps the change that waits to be confirmed.
+    pub async fn confirm(&self) -> Result<Ended, ClientError> {
+        self.ask(Method::POST, &format!("{ROOT}/confirmation"), None).await
+    }
+
+    /// Takes back the change that waits to be confirmed.
+    pub async fn roll_back(&self) -> Result<Ended, ClientError> {
+        self.ask(Method::DELETE, &format!("{ROOT}/confirmation"), None).await
     }
 
     /// Why a packet goes where it goes.

@@ -4,6 +4,7 @@
 //! layer above it, and asks a [`Runtime`] for what only the host can do (explain, logs, exec).
 
 mod client;
+mod confirmation;
 mod error;
 pub mod frames;
 mod registry;
@@ -12,12 +13,13 @@ mod server;
 mod wire;
 
 pub use client::{Client, ClientError, Log, Watching};
+pub use confirmation::{Confirmation, Ended, Ending, Kept, LONGEST_CONFIRMATION, Waiting};
 pub use error::{ApiError, Reason};
 pub use madang_plan::Propagation;
 pub(crate) use registry::now;
 pub use registry::{
-    Change, DeleteOptions, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, Registry,
-    Watch, WatchEvent,
+    Change, DeleteOptions, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, ROLLED_BACK,
+    Registry, Watch, WatchEvent,
 };
 pub use runtime::*;
 pub use server::{Limits, ServeError, Server};

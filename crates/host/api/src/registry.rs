@@ -5,14 +5,17 @@
 //! a whole) is guarded by one key that every such write compares and raises ([`draft`]), so it also holds between
 //! processes that share a store.
 
+mod asserted;
 mod bundle;
 mod cache;
+mod confirm;
 mod draft;
 mod events;
 mod lifecycle;
 mod owned;
 mod parts;
 mod projects;
+mod rename;
 mod stored;
 mod watch;
 
@@ -37,6 +40,9 @@ pub use watch::{Watch, WatchEvent};
 
 /// Every instance has this finalizer from its creation: the agent takes it off when nothing of it is left on the host.
 pub const INSTANCE_FINALIZER: &str = "madang.dev/instance";
+
+/// Condition of a resource that was put back to what it was, since a change was not confirmed.
+pub const ROLLED_BACK: &str = "RolledBack";
 
 /// How often a write is computed again because somebody else was faster.
 const ATTEMPTS: usize = 100;
@@ -133,33 +139,38 @@ impl Registry {
     pub fn create_with(&self, resource: Resource, dry_run: bool) -> Result<Resource, ApiError> {
         let new = newborn(checked(named(resource)?)?)?;
         let object = new.object_ref();
-        if draft::allocates(new.kind()) {
-            let (_, draft) = self.with_draft(dry_run, |draft| {
-                if let Some(stored) = draft.after.get(&object) {
-                    return Err(already_exists(stored));
-                }
-                projects::open(&draft.after, [&object])?;
-                draft.after.insert(object.clone(), new.clone());
-                draft.allocate_for(&object)
-            })?;
-            return draft.into_resource(&object);
+        if !draft::is_needed_for(new.kind())
+            && let Some(created) = self.create_alone(&new, dry_run)?
+        {
+            return Ok(created);
         }
-        if let Some(stored) = self.find(&object)? {
-            return Err(already_exists(&stored));
-        }
-        if dry_run {
-            return self.in_open_project(Txn::new(), &object).map(|_| new);
-        }
+        let (_, draft) = self.with_draft(dry_run, |draft| {
+            if let Some(stored) = draft.after.get(&object) {
+                return Err(already_exists(stored));
+            }
+            projects::open(&draft.after, [&object])?;
+            draft.after.insert(object.clone(), new.clone());
+            draft.settle(&object)
+        })?;
+        draft.into_resource(&object)
+    }
+
+    /// Stores a new resource without a look at the others; none, if that is not enough.
+    fn create_alone(&self, new: &Resource, dry_run: bool) -> Result<Option<Resource>, ApiError> {
+        let object = new.object_ref();
         let key = key(&object);
         for _ in 0..ATTEMPTS {
-            let txn = self.in_open_project(Txn::new(), &object)?;
-            match self.store.commit(heeded(txn.absent(&key).put(&key, encode(&new)))) {
-                Ok(revision) => return Ok(stored::at(new, revision)),
-                Err(StoreError::Conflict { .. }) => {
-                    if let Some(stored) = self.find(&object)? {
-                        return Err(already_exists(&stored));
-                    }
-                }
+            if let Some(stored) = self.find(&object)? {
+                return Err(already_exists(&stored));
+            }
+            let Some(txn) = self.unasserted(object.kind, Txn::new())? else { return Ok(None) };
+            let txn = self.in_open_project(txn, &object)?;
+            if dry_run {
+                return Ok(Some(new.clone()));
+            }
+            match self.store.commit(heeded(txn.absent(&key).put(&key, encode(new)))) {
+                Ok(revision) => return Ok(Some(stored::at(new.clone(), revision))),
+                Err(StoreError::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
             }
         }
@@ -177,19 +188,40 @@ impl Registry {
     ) -> Result<Resource, ApiError> {
         let stored = self.get(object)?;
         let wanted = rewritten(&stored, &change(&stored)?)?;
-        if draft::allocates(object.kind) && !stored.same_spec(&wanted) {
-            let (_, draft) = self.with_draft(dry_run, |draft| {
-                let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
-                let new = rewritten(stored, &change(stored)?)?;
-                draft.after.insert(object.clone(), new);
-                draft.allocate_for(object)
-            })?;
-            return draft.into_resource(object);
-        }
-        if dry_run {
+        let same = stored.same_spec(&wanted);
+        if dry_run && (same || self.is_free(object.kind)?) {
             return Ok(wanted);
         }
-        self.rewrite(object, |stored| Ok(put_or_gone(rewritten(stored, &change(stored)?)?)))
+        self.change(object, same, dry_run, |stored| rewritten(stored, &change(stored)?))
+    }
+
+    /// Puts another resource in the place of a stored one: alone, if nobody else has to be looked at.
+    fn change(
+        &self,
+        object: &ObjectRef,
+        same_spec: bool,
+        dry_run: bool,
+        change: impl Fn(&Resource) -> Result<Resource, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        if (same_spec || !draft::is_needed_for(object.kind))
+            && !dry_run
+            && let Some(done) = self.rewrite_alone(object, |stored| Ok(put_or_gone(change(stored)?)))?
+        {
+            return Ok(done);
+        }
+        let (last, draft) = self.with_draft(dry_run, |draft| {
+            let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
+            let outcome = put_or_gone(change(stored)?);
+            let last = draft.put(object, outcome)?;
+            draft.settle(object)?;
+            Ok(last)
+        })?;
+        Ok(draft.into_resource(object).unwrap_or(last))
+    }
+
+    /// Whether a write of this kind needs no look at the others.
+    fn is_free(&self, kind: Kind) -> Result<bool, ApiError> {
+        Ok(!draft::is_needed_for(kind) && self.unasserted(kind, Txn::new())?.is_some())
     }
 
     /// The same for its status, and nothing else of it but the managers of that.
@@ -218,17 +250,8 @@ impl Registry {
     pub fn update(&self, resource: Resource) -> Result<Resource, ApiError> {
         let resource = checked(resource)?;
         let object = resource.object_ref();
-        let stored = self.get(&object)?;
-        if draft::allocates(object.kind) && !stored.same_spec(&resource) {
-            let (_, draft) = self.with_draft(false, |draft| {
-                let stored = draft.after.get(&object).ok_or_else(|| ApiError::not_found(&object))?;
-                let new = replaced(stored, &resource)?;
-                draft.after.insert(object.clone(), new);
-                draft.allocate_for(&object)
-            })?;
-            return draft.into_resource(&object);
-        }
-        self.rewrite(&object, |stored| Ok(put_or_gone(replaced(stored, &resource)?)))
+        let same = self.get(&object)?.same_spec(&resource);
+        self.change(&object, same, false, |stored| replaced(stored, &resource))
     }
 
     /// Stores another status; everything else of the resource is ignored, and so is what the registry itself
@@ -256,16 +279,39 @@ impl Registry {
         options: impl Into<DeleteOptions>,
     ) -> Result<Deletion, ApiError> {
         let options = options.into();
-        let resource = self.rewrite(object, |stored| {
+        let delete = |stored: &Resource| {
             options.preconditions.hold(stored)?;
             deleted(stored, options.propagation)
-        })?;
+        };
+        let alone = match asserted::heeds_deletion(object.kind) {
+            true => self.rewrite_alone(object, delete)?,
+            false => Some(self.rewrite(object, delete)?),
+        };
+        let resource = match alone {
+            Some(resource) => resource,
+            None => self.delete_asserted(object, delete)?,
+        };
         let metadata = resource.metadata();
         Ok(if metadata.finalizers.is_empty() {
             Deletion::Gone { uid: metadata.uid.clone().unwrap_or_default() }
         } else {
             Deletion::Pending(Box::new(resource))
         })
+    }
+
+    fn delete_asserted(
+        &self,
+        object: &ObjectRef,
+        delete: impl Fn(&Resource) -> Result<Outcome, ApiError>,
+    ) -> Result<Resource, ApiError> {
+        let (last, draft) = self.with_draft(false, |draft| {
+            let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
+            let outcome = delete(stored)?;
+            let last = draft.put(object, outcome)?;
+            draft.asserted(&[])?;
+            Ok(last)
+        })?;
+        Ok(draft.into_resource(object).unwrap_or(last))
     }
 
     /// Takes a finalizer off this very resource (by its uid); if it is being deleted and has no other, it is gone
@@ -297,22 +343,46 @@ impl Registry {
         object: &ObjectRef,
         change: impl Fn(&Resource) -> Result<Outcome, ApiError>,
     ) -> Result<Resource, ApiError> {
+        let done = self.try_rewrite(object, change, |txn| Ok(Some(txn)))?;
+        done.ok_or_else(|| too_busy().about(object))
+    }
+
+    /// The same for what can make others right or wrong; none, if others have to be looked at.
+    fn rewrite_alone(
+        &self,
+        object: &ObjectRef,
+        change: impl Fn(&Resource) -> Result<Outcome, ApiError>,
+    ) -> Result<Option<Resource>, ApiError> {
+        self.try_rewrite(object, change, |txn| self.unasserted(object.kind, txn))
+    }
+
+    fn try_rewrite(
+        &self,
+        object: &ObjectRef,
+        change: impl Fn(&Resource) -> Result<Outcome, ApiError>,
+        unasserted: impl Fn(Txn) -> Result<Option<Txn>, ApiError>,
+    ) -> Result<Option<Resource>, ApiError> {
         let key = key(object);
         for _ in 0..ATTEMPTS {
             let stored = self.get(object)?;
             let revision = stored::revision(&stored)?;
-            let txn = Txn::new().at(&key, revision);
-            let (txn, result) = match change(&stored)? {
-                Outcome::Unchanged => return Ok(stored),
-                Outcome::Put(new) if *new == stored => return Ok(stored),
-                Outcome::Put(new) if matters_to_others(&stored, &new) => {
-                    (heeded(txn).put(&key, encode(&new)), *new)
-                }
-                Outcome::Put(new) => (txn.put(&key, encode(&new)), *new),
-                Outcome::Gone => (heeded(txn).delete(&key), stored),
+            let (new, result) = match change(&stored)? {
+                Outcome::Unchanged => return Ok(Some(stored)),
+                Outcome::Put(new) if *new == stored => return Ok(Some(stored)),
+                Outcome::Put(new) => (Some(encode(&new)), *new),
+                Outcome::Gone => (None, stored.clone()),
+            };
+            let mut txn = Txn::new().at(&key, revision);
+            if new.is_none() || matters_to_others(&stored, &result) {
+                let Some(checked) = unasserted(txn)? else { return Ok(None) };
+                txn = heeded(checked);
+            }
+            let txn = match new {
+                Some(new) => txn.put(&key, new),
+                None => txn.delete(&key),
             };
             match self.store.commit(txn) {
-                Ok(revision) => return Ok(stored::at(result, revision)),
+                Ok(revision) => return Ok(Some(stored::at(result, revision))),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
             }
@@ -329,7 +399,7 @@ impl Registry {
     ) -> Result<(T, Draft), ApiError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS {
-            let mut draft = Draft::read(&*self.store)?;
+            let mut draft = Draft::read(&*self.store, &self.cache)?;
             let result = change(&mut draft)?;
             if dry_run {
                 return Ok((result, draft));

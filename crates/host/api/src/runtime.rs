@@ -162,6 +162,13 @@ pub struct Bundle {
     /// Say what would be done, and do nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// The same, and where it would be refused for a field that cannot be changed or for an assertion, say that beside
+    /// what would be done.
+    #[serde(default)]
+    pub plan: bool,
+    /// Roll it back unless it is confirmed within so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u32>,
 }
 
 /// Diagnostics as a document: what tools get that ask for JSON.

@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Apply(ApplyArgs),
     Plan(PlanArgs),
+    Confirm(ConfirmArgs),
+    Rollback(RollbackArgs),
     Get(GetArgs),
     Describe(DescribeArgs),
     Events(EventsArgs),
@@ -99,9 +101,21 @@ pub(crate) enum Command {
 /// The resources' text.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Files {
-    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    /// A file of YAML or JSON, a folder of them, or - for standard input; can be given several times
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Take the folders in folders too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+}
+
+impl Files {
+    /// As they were typed.
+    pub(crate) fn typed(&self) -> String {
+        let files = self.files.iter().map(|path| format!("-f {}", path.display()));
+        let files = files.collect::<Vec<_>>().join(" ");
+        if self.recursive { format!("{files} -R") } else { files }
+    }
 }
 
 /// Bring up what a file declares, and wait until it is ready
@@ -110,11 +124,14 @@ pub(crate) struct Files {
 /// are ready, or says which is not and why. The daemon goes on when this command ends, also when Ctrl-C ends it.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang up -f shop.yaml             bring it up and wait until it is ready\n  sudo madang up -f shop.yaml --detach    do not wait\n  sudo madang down -f shop.yaml           take it down again\n\nNeeds root: yes, to start the daemon and to speak to it."
+    after_help = "Examples:\n  sudo madang up -f shop.yaml             bring it up and wait until it is ready\n  sudo madang up -f shop.yaml --detach    do not wait\n  sudo madang up -f shop.yaml --confirm 5m\n                                          take it back unless madang confirm comes\n  sudo madang down -f shop.yaml           take it down again\n\nNeeds root: yes, to start the daemon and to speak to it."
 )]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) files: Files,
+    /// Roll the change back unless `madang confirm` comes within TIME, as 60s or 5m
+    #[arg(long, value_name = "TIME", value_parser = confirmation)]
+    pub(crate) confirm: Option<Duration>,
     /// Do not wait until everything is ready
     #[arg(short, long)]
     pub(crate) detach: bool,
@@ -133,9 +150,12 @@ pub(crate) struct UpArgs {
     after_help = "Examples:\n  sudo madang down -f shop.yaml    what the file declares\n  sudo madang down --all           everything there is\n  sudo madang down --all -n lab    everything in the project lab\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct DownArgs {
-    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    /// A file of YAML or JSON, a folder of them, or - for standard input; can be given several times
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Take the folders in folders too
+    #[arg(short = 'R', long, requires = "files")]
+    pub(crate) recursive: bool,
     /// Everything there is; with -n, everything in that project
     #[arg(long)]
     pub(crate) all: bool,
@@ -158,19 +178,24 @@ pub(crate) struct ServeArgs {
     pub(crate) ephemeral: bool,
 }
 
-/// Create and change what a file declares
+/// Create and change what files declare
 ///
-/// The whole file is checked and committed in one transaction, or nothing is. Does not wait until it is ready.
+/// All of them are checked and committed in one transaction, or nothing is. Does not wait until it is ready. What would
+/// break an assertion is refused. A resource with the annotation madang.dev/renamed-from takes over the one that had that
+/// name: its addresses and its process.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f shop.yaml --prune     and delete what it no longer has\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files below a folder, and delete\n                                             what they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back unless madang confirm comes\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) files: Files,
-    /// Delete what an earlier apply of the same file made and the file no longer has
+    /// Delete what an earlier apply of the same file or folder made and it no longer has
     #[arg(long)]
     pub(crate) prune: bool,
+    /// Roll the change back unless `madang confirm` comes within TIME, as 60s or 5m
+    #[arg(long, value_name = "TIME", value_parser = confirmation, conflicts_with = "dry_run")]
+    pub(crate) confirm: Option<Duration>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -179,25 +204,57 @@ pub(crate) struct ApplyArgs {
     pub(crate) output: ReportFormat,
 }
 
-/// Show what a file would change, and what would become reachable or stop being so
+/// Show what files would change, what would become reachable, and whether the assertions would hold
 ///
-/// With a daemon, the file is compared with what is there. Without one it is compared with nothing, and says so.
-/// Nothing is changed either way.
+/// With a daemon, the files are compared with what is there. Without one they are compared with nothing, and it says so.
+/// Nothing is changed either way. Exit status 1 if the change would be refused: for an assertion that it breaks, or a field
+/// that cannot be changed.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "diff",
-    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds."
+    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f cloud -R --prune         of all files below a folder\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds."
 )]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) files: Files,
-    /// Also delete what an earlier apply of the same file made and the file no longer has
+    /// Also delete what an earlier apply of the same file or folder made and it no longer has
     #[arg(long)]
     pub(crate) prune: bool,
     /// End with exit status 3 if something would change
     #[arg(long)]
     pub(crate) exit_code: bool,
     /// How to print the changes
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Keep a change that was applied with --confirm
+///
+/// Without this, it is rolled back when its time is over: by the daemon itself, also if it was started again meanwhile, and
+/// also if the change has cut off whoever made it.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang confirm             keep the change\n  sudo madang confirm --status    what waits, and how the last one ended\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct ConfirmArgs {
+    /// Only say what waits to be confirmed, and how the last change ended
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Take back a change that was applied with --confirm
+///
+/// At once, instead of when its time is over. What somebody else has changed meanwhile is left as it is, and named. An
+/// instance that the change deleted is made anew: with its address, if that is still free.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sudo madang rollback            take the change back\n  sudo madang rollback -o json    for programs\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct RollbackArgs {
+    /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ReportFormat,
 }
@@ -308,9 +365,12 @@ pub(crate) struct DeleteArgs {
     /// KIND NAME.. or KIND/NAME..
     #[arg(value_name = "KIND", conflicts_with = "files")]
     pub(crate) targets: Vec<String>,
-    /// A YAML file, a directory of them, or - for standard input; can be given several times
+    /// A file of YAML or JSON, a folder of them, or - for standard input; can be given several times
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Take the folders in folders too
+    #[arg(short = 'R', long, requires = "files")]
+    pub(crate) recursive: bool,
     /// Wait until they are gone
     #[arg(long)]
     pub(crate) wait: bool,
@@ -409,9 +469,13 @@ pub(crate) struct DoctorArgs {
 /// Print the JSON Schema of a kind, or of all
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n  madang schema --crd | kubectl apply -f -    as definitions, for a Kubernetes cluster\n\nNeeds root: no."
 )]
 pub(crate) struct SchemaArgs {
+    /// Print CustomResourceDefinitions for Kubernetes instead
+    #[arg(long)]
+    pub(crate) crd: bool,
+
     /// The kind; all if left out
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<KindName>,
@@ -508,6 +572,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = digits.parse().map_err(|_| "write a time as 90s, 2m or 1h".to_owned())?;
     Duration::try_from_secs_f64(number * scale).map_err(|_| "write a time as 90s, 2m or 1h".to_owned())
+}
+
+/// How long a change waits to be confirmed: whole seconds, up to a day.
+fn confirmation(text: &str) -> Result<Duration, String> {
+    let longest = Duration::from_secs(u64::from(madang_api::LONGEST_CONFIRMATION));
+    let time = duration(text)?;
+    if time < Duration::from_secs(1) || time > longest {
+        return Err("write a time of 1 s to 24 h".to_owned());
+    }
+    Ok(time)
 }
 
 #[cfg(test)]

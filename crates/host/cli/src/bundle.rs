@@ -16,25 +16,27 @@ pub(crate) struct Declared {
     documents: Vec<Document>,
     files: Vec<SourceFile>,
     directories: Vec<PathBuf>,
+    /// Whether directories in directories were read too.
+    recursive: bool,
 }
 
 impl Declared {
-    /// Reads and parses everything that `-f` names. What names no project is of this one, if one is given, and nothing may
-    /// be of another.
-    pub(crate) fn read(paths: &[PathBuf], project: Option<&str>) -> Result<Self, Failure> {
+    /// Reads and parses everything that `-f` names, with `-R` all that is below it. What names no project is of this one,
+    /// if one is given, and nothing may be of another.
+    pub(crate) fn read(paths: &[PathBuf], recursive: bool, project: Option<&str>) -> Result<Self, Failure> {
         let mut files = Vec::new();
         let mut directories = Vec::new();
         for path in paths {
             if path == Path::new("-") {
                 files.push(standard_input()?);
             } else if path.is_dir() {
-                files.extend(in_directory(path)?);
+                files.extend(in_directory(path, recursive)?);
                 directories.push(absolute(path)?);
             } else {
                 files.push(file(path)?);
             }
         }
-        let mut declared = Self::parse(files, directories)?;
+        let mut declared = Self { directories, recursive, ..Self::parse(files)? };
         if let Some(project) = project {
             declared.put_into(project)?;
         }
@@ -60,7 +62,7 @@ impl Declared {
         Ok(())
     }
 
-    fn parse(files: Vec<SourceFile>, directories: Vec<PathBuf>) -> Result<Self, Failure> {
+    fn parse(files: Vec<SourceFile>) -> Result<Self, Failure> {
         let mut documents = match parse(&files) {
             Ok(documents) => documents,
             Err(diagnostics) => return Err(Failure::Invalid { diagnostics, files }),
@@ -75,7 +77,7 @@ impl Declared {
                 if file == "-" { file.to_owned() } else { absolute(Path::new(file))?.display().to_string() };
             document.annotate(&file);
         }
-        Ok(Self { documents, files, directories })
+        Ok(Self { documents, files, directories: Vec::new(), recursive: false })
     }
 
     /// The resources, in the order in which they were written.
@@ -108,8 +110,11 @@ impl Declared {
         }
         let sources = existing.iter().filter_map(|resource| resource.metadata().annotations.get(SOURCE_FILE));
         let below = |file: &&String| {
-            let parent = Path::new(file.as_str()).parent();
-            self.directories.iter().any(|directory| parent == Some(directory))
+            let file = Path::new(file.as_str());
+            self.directories.iter().any(|directory| match self.recursive {
+                true => file.starts_with(directory) && !in_hidden(file, directory),
+                false => file.parent() == Some(directory),
+            })
         };
         files.extend(sources.filter(below).cloned());
         Ok(files.into_iter().collect())
@@ -128,11 +133,6 @@ impl Declared {
             other => Failure::api(doing, other),
         }
     }
-
-    /// As `-f` names them on a command line.
-    pub(crate) fn typed(paths: &[PathBuf]) -> String {
-        paths.iter().map(|path| format!("-f {}", path.display())).collect::<Vec<_>>().join(" ")
-    }
 }
 
 fn standard_input() -> Result<SourceFile, Failure> {
@@ -149,25 +149,52 @@ fn file(path: &Path) -> Result<SourceFile, Failure> {
     Ok(SourceFile { name: path.display().to_string(), text })
 }
 
-/// The YAML files in it, by name. Directories in it are not entered.
-fn in_directory(directory: &Path) -> Result<Vec<SourceFile>, Failure> {
-    let fail = |source| Failure::Read { path: directory.to_owned(), source };
+/// The files of YAML and JSON in it, by name.
+fn in_directory(directory: &Path, recursive: bool) -> Result<Vec<SourceFile>, Failure> {
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(fail)? {
-        let path = entry.map_err(fail)?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
-            && path.is_file()
-        {
-            paths.push(path);
-        }
-    }
+    gather(directory, recursive, &mut paths)?;
     if paths.is_empty() {
+        let below = if recursive { " or below" } else { "" };
         return Err(Failure::Empty {
-            what: format!("{} has no file that ends in .yaml and", directory.display()),
+            what: format!(
+                "{} has no file in it{below} that ends in .yaml, .yml or .json, and",
+                directory.display()
+            ),
         });
     }
     paths.sort();
     paths.iter().map(|path| file(path)).collect()
+}
+
+/// Hidden directories are other programs' own; what a symbolic link leads to is elsewhere, and may lead back.
+fn gather(directory: &Path, recursive: bool, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let fail = |source| Failure::Read { path: directory.to_owned(), source };
+    for entry in std::fs::read_dir(directory).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(fail)?);
+        let declares =
+            path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+        if kind.is_dir() {
+            if recursive && !is_hidden(&path) {
+                gather(&path, recursive, paths)?;
+            }
+        } else if declares && path.is_file() {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// How files end that declare resources.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether there is a hidden directory between the two.
+fn in_hidden(file: &Path, directory: &Path) -> bool {
+    file.ancestors().skip(1).take_while(|around| *around != directory).any(is_hidden)
 }
 
 /// Without symbolic links, so that a file has one name.
@@ -188,7 +215,7 @@ mod tests {
             std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
         }
         std::fs::write(dir.path().join("README.md"), "no YAML: [").unwrap();
-        let declared = Declared::read(&[dir.path().to_owned()], None).unwrap();
+        let declared = Declared::read(&[dir.path().to_owned()], false, None).unwrap();
         let names: Vec<_> = declared.objects().into_iter().map(|object| object.name).collect();
         assert_eq!(names, ["a", "b"]);
         for (item, name) in declared.items().iter().zip(["a", "b"]) {
@@ -207,13 +234,45 @@ mod tests {
         for name in ["a", "b"] {
             std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
         }
-        let before = Declared::read(&[dir.path().to_owned()], None).unwrap().resources();
+        let before = Declared::read(&[dir.path().to_owned()], false, None).unwrap().resources();
         std::fs::remove_file(dir.path().join("b.yaml")).unwrap();
-        let after = Declared::read(&[dir.path().to_owned()], None).unwrap();
+        let after = Declared::read(&[dir.path().to_owned()], false, None).unwrap();
         let prunable = after.prunable(&before).unwrap();
         assert!(prunable.iter().any(|file| file.ends_with("/b.yaml")), "{prunable:?}");
-        let one = Declared::read(&[dir.path().join("a.yaml")], None).unwrap();
+        let one = Declared::read(&[dir.path().join("a.yaml")], false, None).unwrap();
         assert!(one.prunable(&before).unwrap().iter().all(|file| file.ends_with("/a.yaml")));
+    }
+
+    #[test]
+    fn all_that_is_below_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let json = r#"{ "apiVersion": "madang.dev/v1alpha1", "kind": "Vpc", "metadata": { "name": "d" }, "spec": { "cidrs": ["10.0.0.0/16"] } }"#;
+        for folder in ["b/c", ".hidden"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        for (name, text) in [
+            ("z.yaml", VPC.replace("NAME", "z")),
+            ("b/a.yml", VPC.replace("NAME", "a")),
+            ("b/c/d.json", json.to_owned()),
+            (".hidden/x.yaml", "no resource".to_owned()),
+        ] {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("b/back")).unwrap();
+        let names = |declared: &Declared| {
+            declared.objects().into_iter().map(|object| object.name).collect::<Vec<_>>()
+        };
+        let all = Declared::read(&[dir.path().to_owned()], true, None).unwrap();
+        assert_eq!(names(&all), ["a", "d", "z"]);
+        assert_eq!(names(&Declared::read(&[dir.path().to_owned()], false, None).unwrap()), ["z"]);
+        // A file that is gone is pruned by whoever would have read it.
+        let before = all.resources();
+        std::fs::remove_file(dir.path().join("b/c/d.json")).unwrap();
+        let prunable = |recursive| {
+            let declared = Declared::read(&[dir.path().to_owned()], recursive, None).unwrap();
+            declared.prunable(&before).unwrap().iter().any(|file| file.ends_with("/b/c/d.json"))
+        };
+        assert_eq!((prunable(true), prunable(false)), (true, false));
     }
 
     #[test]
@@ -222,7 +281,7 @@ mod tests {
         let path = dir.path().join("bad.yaml");
         std::fs::write(&path, VPC.replace("NAME", "A B").replace("cidrs", "cidr") + "---\nkind: Pod\n")
             .unwrap();
-        match Declared::read(&[path], None) {
+        match Declared::read(&[path], false, None) {
             Err(Failure::Invalid { diagnostics, .. }) => assert!(diagnostics.len() >= 2, "{diagnostics:?}"),
             other => panic!("{other:?}"),
         }
@@ -232,9 +291,9 @@ mod tests {
     fn a_project_for_what_names_none() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.yaml");
-        let node = "apiVersion: v1\nkind: Namespace\nmetadata: { name: lab }\n";
-        std::fs::write(&path, format!("{node}---\n{}", VPC.replace("NAME", "a"))).unwrap();
-        let read = |project| Declared::read(std::slice::from_ref(&path), project);
+        let lab = "apiVersion: v1\nkind: Namespace\nmetadata: { name: lab }\n";
+        std::fs::write(&path, format!("{lab}---\n{}", VPC.replace("NAME", "a"))).unwrap();
+        let read = |project| Declared::read(std::slice::from_ref(&path), false, project);
         let objects = read(Some("lab")).unwrap().objects();
         assert_eq!(objects.iter().map(|o| o.namespace.as_str()).collect::<Vec<_>>(), ["", "lab"]);
         assert_eq!(read(None).unwrap().objects()[1].namespace, "default");
@@ -250,9 +309,12 @@ mod tests {
     #[test]
     fn nothing_is_a_failure() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(Declared::read(&[dir.path().to_owned()], None), Err(Failure::Empty { .. })));
+        assert!(matches!(Declared::read(&[dir.path().to_owned()], false, None), Err(Failure::Empty { .. })));
         std::fs::write(dir.path().join("a.yaml"), "# nothing\n").unwrap();
-        assert!(matches!(Declared::read(&[dir.path().to_owned()], None), Err(Failure::Empty { .. })));
-        assert!(matches!(Declared::read(&[dir.path().join("none.yaml")], None), Err(Failure::Read { .. })));
+        assert!(matches!(Declared::read(&[dir.path().to_owned()], false, None), Err(Failure::Empty { .. })));
+        assert!(matches!(
+            Declared::read(&[dir.path().join("none.yaml")], false, None),
+            Err(Failure::Read { .. })
+        ));
     }
 }

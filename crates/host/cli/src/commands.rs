@@ -2,6 +2,7 @@
 
 mod apply;
 mod completion;
+mod confirm;
 mod delete;
 mod describe;
 mod doctor;
@@ -29,6 +30,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Serve(args) => serve::run(context, args).await,
         Command::Apply(args) => apply::run(context, args).await,
         Command::Plan(args) => plan::run(context, args).await,
+        Command::Confirm(args) => confirm::run(context, args).await,
+        Command::Rollback(args) => confirm::roll_back(context, args).await,
         Command::Get(args) => get::run(context, args).await,
         Command::Describe(args) => describe::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,
@@ -48,6 +51,8 @@ pub(crate) fn is_for_programs(command: &Command) -> bool {
     match command {
         Command::Apply(args) => args.output == ReportFormat::Json,
         Command::Plan(args) => args.output == ReportFormat::Json,
+        Command::Confirm(args) => args.output == ReportFormat::Json,
+        Command::Rollback(args) => args.output == ReportFormat::Json,
         Command::Explain(args) => args.output == ReportFormat::Json,
         Command::Get(args) => args.output == Format::Json,
         Command::Events(args) => args.output == Format::Json,

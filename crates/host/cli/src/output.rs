@@ -1,6 +1,7 @@
 //! What is printed, as functions from what is known to text: no command prints any other way.
 
 pub(crate) mod columns;
+pub(crate) mod confirm;
 pub(crate) mod describe;
 pub(crate) mod diagnostics;
 pub(crate) mod doctor;

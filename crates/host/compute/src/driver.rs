@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,9 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use madang_kernel::Layout;
+use madang_kernel::process::ProcessId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use self::known::AllKnown;
 pub use self::observe::ObservedWorkload;
@@ -67,7 +69,7 @@ impl Driver {
         }))
     }
 
-    /// Makes the workload run. If it runs already, and from the same spec, only its hosts and name servers are renewed.
+    /// Makes the workload run. If it runs already, and from the same spec, only its names are renewed.
     /// What is left of an earlier run is removed first, its log too.
     pub async fn start(&self, workload: &Workload) -> Result<()> {
         let workload = workload.clone();
@@ -81,8 +83,8 @@ impl Driver {
         self.apart(move |inner| inner.stop(&uid, grace)).await
     }
 
-    /// Renews the hosts and name servers of an instance that is there, and nothing else: it is never started, whether its
-    /// process runs or has ended. One that is not there is no error.
+    /// Renews the names of an instance that is there, and nothing else: its host name, its hosts and name servers. It is
+    /// never started, whether its process runs or has ended. One that is not there is no error.
     pub async fn renew_names(&self, workload: &Workload) -> Result<()> {
         let workload = workload.clone();
         self.apart(move |inner| inner.renew_names(&workload)).await
@@ -138,7 +140,7 @@ impl Inner {
         let _busy = self.occupy(&workload.uid)?;
         if dir.living_shim()?.is_some() {
             let same = dir.order()?.is_some_and(|order| order.spec_hash == workload.spec_hash());
-            return if same { dir.write_names(&workload) } else { Err(Error::Differs(workload.uid)) };
+            return if same { renew(&dir, &workload) } else { Err(Error::Differs(workload.uid)) };
         }
         self.remove(&dir, &workload.uid)?;
         let spec_hash = workload.spec_hash();
@@ -179,7 +181,7 @@ impl Inner {
     fn renew_names(&self, workload: &Workload) -> Result<()> {
         let dir = InstanceDir::new(&self.layout, &workload.uid)?;
         let _busy = self.occupy(&workload.uid)?;
-        if dir.exists() { dir.write_names(workload) } else { Ok(()) }
+        if dir.exists() { renew(&dir, workload) } else { Ok(()) }
     }
 
     fn stop(&self, uid: &str, grace: Duration) -> Result<()> {
@@ -250,6 +252,30 @@ impl Inner {
             Err(Error::Busy(uid.to_owned()))
         }
     }
+}
+
+/// Renews what an instance knows of names. What its process has in its environment stays until it is started again.
+fn renew(dir: &InstanceDir, workload: &Workload) -> Result<()> {
+    let renamed = dir.order()?.filter(|order| order.workload.name != workload.name);
+    if let Some(order) = renamed {
+        if let Some(shim) = dir.living_shim()? {
+            set_host_name(&shim, &workload.name)?;
+        }
+        dir.rename(order, workload)?;
+    }
+    dir.write_names(workload)
+}
+
+/// Sets the host name that a shim and its process see. By a thread of its own, which ends in their namespace.
+fn set_host_name(shim: &ProcessId, name: &str) -> Result<()> {
+    let Some(pidfd) = shim.open().map_err(Error::Kernel)? else { return Ok(()) };
+    let set = || {
+        let uts = ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
+        move_into_thread_name_spaces(pidfd.as_fd(), uts)?;
+        rustix::system::sethostname(name.as_bytes())
+    };
+    let done = std::thread::scope(|scope| scope.spawn(set).join().expect("it does not panic"));
+    done.map_err(io::Error::from).trying(|| format!("set the host name {name}"))
 }
 
 /// What the shim says until it stands, or is gone. None if that takes too long: a mount of the host may hang.

@@ -159,6 +159,14 @@ impl InstanceDir {
         self.open()?.replace("spec.json", &text)
     }
 
+    /// Notes another name of the instance, which is all that may differ from what the shim was told.
+    pub(crate) fn rename(&self, order: Order, workload: &Workload) -> Result<()> {
+        write_for_everybody(&self.file("hostname"), &format!("{}\n", workload.name))?;
+        let order = Order { workload: Workload { name: workload.name.clone(), ..order.workload }, ..order };
+        let text = serde_json::to_vec_pretty(&order).expect("an order has only string keys");
+        self.open()?.replace("spec.json", &text)
+    }
+
     /// The files that tell names from addresses. Written in place: the sandbox has them mounted.
     pub(crate) fn write_names(&self, workload: &Workload) -> Result<()> {
         for (name, text) in [("hosts", workload.hosts_file()), ("resolv.conf", workload.resolv_conf())] {

@@ -33,10 +33,10 @@ pub struct Workload {
 const NOBODY: u32 = 65534;
 
 impl Workload {
-    /// Stands for everything that cannot change while the process runs: the other hosts and the name servers are left
-    /// out, since [`Driver::start`](crate::Driver::start) renews them in place. Equal in every version of this program.
+    /// Stands for everything that cannot change while the process runs: its name, the other hosts and the name servers are
+    /// left out, since [`Driver::start`](crate::Driver::start) renews them in place. Equal in every version of this program.
     pub fn spec_hash(&self) -> String {
-        let fixed = (&self.uid, &self.name, &self.netns, &self.process, &self.resources, &self.address);
+        let fixed = (&self.uid, &self.netns, &self.process, &self.resources, &self.address);
         let text = serde_json::to_string(&fixed).expect("a spec has only string keys");
         format!("{:016x}", fnv1a(START, text.as_bytes()))
     }

@@ -76,8 +76,8 @@ pub struct WorkloadSpec {
     pub hosts: Arc<Hosts>,
     /// Its name servers; none yet.
     pub nameservers: Vec<IpAddr>,
-    /// Of all that cannot change while it runs: the same in every version that starts it alike. Who starts it may have
-    /// another way to tell, and write that here.
+    /// Of all that cannot change while it runs, which its name can: the same in every version that starts it alike. Who
+    /// starts it may have another way to tell, and write that here.
     pub spec_hash: String,
 }
 
@@ -167,7 +167,7 @@ impl Network {
     fn workload(&self, instance: &Instance) -> WorkloadSpec {
         let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
-        let text = serde_json::json!([name, address, process, resources]).to_string();
+        let text = serde_json::json!([address, process, resources]).to_string();
         let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv1a(START, text.as_bytes())));
         WorkloadSpec {
             uid,

@@ -398,16 +398,16 @@ impl TemplateMetadata {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AssertionSpec {
-    /// Where from: the name of an instance or of a security group (each of its members), a CIDR, or `internet`.
+    /// Where from: the name of an instance or of a security group (each of its members), a CIDR (each address), or `internet`.
     #[schemars(extend("examples" = ["web-1"]))]
     pub from: String,
-    /// Where to: the name of an instance or of a security group (each of its members), or a public address.
+    /// Where to: the same, or a public address, by its name or as it is. Where a name is of two kinds: `instance/web`.
     #[schemars(extend("examples" = ["db-1"]))]
     pub to: String,
     /// `tcp` if left out.
     #[serde(default)]
     pub protocol: AssertedProtocol,
-    /// The destination port, for tcp and udp. Left out: any port, of `reachable` at least one, of `unreachable` none.
+    /// The destination port, for tcp and udp: of an instance its own, of a public address the public one. Left out: any port, of `reachable` at least one, of `unreachable` none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,

@@ -54,7 +54,7 @@ pub(crate) fn nearest<'a>(meant: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// "did you mean x?", or else which ones there are.
-pub(crate) fn did_you_mean(meant: &str, what: &str, known: &[&str]) -> String {
+pub fn did_you_mean(meant: &str, what: &str, known: &[&str]) -> String {
     const SHOWN: usize = 12;
     if let Some(name) = nearest(meant, known.iter().copied()) {
         return format!("did you mean \"{name}\"?");

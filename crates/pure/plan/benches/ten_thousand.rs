@@ -19,6 +19,7 @@ fn main() {
     {
         timed(what, before, after);
     }
+    asserted(&after);
     let network = madang_compile::compile(&common::model(&after));
     let (start, host) = (Instant::now(), HostObserved::default());
     let plan = plan(&network.for_host(&host.host()), &host);
@@ -33,5 +34,25 @@ fn timed(what: &str, before: &[Resource], after: &[Resource]) {
         "{what}: {:.1?}, {} changes, {lines} lines of reachability",
         start.elapsed(),
         preview.changes.len()
+    );
+}
+
+/// A hundred assertions of groups of 98 instances each, half of each sort.
+fn asserted(world: &[Resource]) {
+    let mut all = world.to_vec();
+    for n in 0..100 {
+        let (to, expect) =
+            if n % 2 == 0 { ((n + 1) % 100, "reachable") } else { ((n + 2) % 100, "unreachable") };
+        let (from, to) = (format!("sg/g{n}"), format!("sg/g{to}"));
+        let spec = serde_json::json!({ "from": from, "to": to, "port": 443, "expect": expect });
+        all.push(common::resource("Assertion", &format!("a{n}"), &spec));
+    }
+    let start = Instant::now();
+    let asserted = madang_plan::assertions(&all);
+    let hold = asserted.iter().filter(|a| a.standing == madang_plan::Standing::Holds).count();
+    println!(
+        "{} assertions: {:.1?}, check and compile included; {hold} hold",
+        asserted.len(),
+        start.elapsed()
     );
 }

@@ -42,6 +42,13 @@ pub enum Action {
     },
     /// Makes a port, down on the host's side, and sets up the instance's end: MAC, address, default route.
     CreatePort(PortSpec),
+    /// Notes at a port that its instance has another name.
+    NamePort {
+        /// The instance's uid.
+        uid: String,
+        /// The instance's name.
+        name: String,
+    },
     /// Attaches the datapath's program to a port.
     AttachPort {
         /// The instance's uid.
@@ -95,6 +102,7 @@ impl fmt::Display for Action {
             Self::CreatePort(spec) => {
                 write!(f, "create the port of {} ({}, {})", spec.name, spec.address, spec.mac)
             }
+            Self::NamePort { name, .. } => write!(f, "note at its port that the instance is {name}"),
             Self::AttachPort { name, .. } => write!(f, "attach the datapath to the port of {name}"),
             Self::AttachUplink { interface } => write!(f, "attach the datapath to {interface}"),
             Self::DetachUplink { interface } => write!(f, "detach the datapath from {interface}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use madang_model::{ObjectRef, Resource, SOURCE_FILE, SOURCE_LINES};
+use madang_model::{ObjectRef, RENAMED_FROM, Resource, SOURCE_FILE, SOURCE_LINES};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,9 +18,15 @@ pub struct Change {
     pub action: ChangeAction,
     /// Which resource.
     pub object: ObjectRef,
+    /// Which it was before, if it gets another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ObjectRef>,
     /// What changes in it, if it stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
+    /// What is worth knowing of it, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Whether a resource comes, changes or goes.
@@ -31,6 +37,8 @@ pub enum ChangeAction {
     Create,
     /// It stays, with another spec, other labels or annotations.
     Update,
+    /// It stays, under another name, and perhaps with other fields.
+    Rename,
     /// It goes, or its deletion begins.
     Delete,
 }
@@ -40,6 +48,7 @@ impl fmt::Display for ChangeAction {
         f.write_str(match self {
             Self::Create => "create",
             Self::Update => "update",
+            Self::Rename => "rename",
             Self::Delete => "delete",
         })
     }
@@ -47,7 +56,10 @@ impl fmt::Display for ChangeAction {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.object)?;
+        match &self.from {
+            Some(from) => write!(f, "{} {from} to {}", self.action, self.object)?,
+            None => write!(f, "{} {}", self.action, self.object)?,
+        }
         self.fields.iter().try_for_each(|field| write!(f, "\n  {field}"))
     }
 }
@@ -57,22 +69,64 @@ impl fmt::Display for Change {
 pub fn changes(before: &[Resource], after: &[Resource]) -> Vec<Change> {
     let was: BTreeMap<_, _> = standing(before).map(|r| (r.object_ref(), r)).collect();
     let will: BTreeMap<_, _> = standing(after).map(|r| (r.object_ref(), r)).collect();
+    let by_uid: BTreeMap<&str, &ObjectRef> =
+        was.iter().filter_map(|(object, r)| Some((r.metadata().uid.as_deref()?, object))).collect();
+    // Which it was: by its uid, if that is known, else by its name.
+    let older = |object: &ObjectRef, new: &Resource| {
+        let uid = new.metadata().uid.as_deref().and_then(|uid| by_uid.get(uid).copied());
+        let same_name = was.get_key_value(object).map(|(object, _)| object);
+        uid.filter(|older| older.kind == object.kind).or(same_name)
+    };
+    let kept: BTreeMap<ObjectRef, ObjectRef> = will
+        .iter()
+        .filter_map(|(object, new)| Some((older(object, new)?.clone(), object.clone())))
+        .filter(|(older, object)| older != object)
+        .collect();
     let stays = order_for_create(after).into_iter().filter_map(|object| {
-        let new = wanted(will.get(&object)?);
-        let Some(old) = was.get(&object) else {
-            return Some(Change { action: ChangeAction::Create, object, fields: Vec::new() });
-        };
-        let (old, mut fields) = (wanted(old), Vec::new());
-        for part in ["metadata", "spec"] {
-            diff(part, &old[part], &new[part], &mut fields);
+        let new = will.get(&object)?;
+        match older(&object, new) {
+            Some(from) if *from != object => Some(renamed(from, was[from], object, new)),
+            // Its name was another's, who has gone to a new one.
+            Some(from) if !kept.contains_key(from) => updated(was[from], object, new),
+            _ => Some(Change::new(ChangeAction::Create, object)),
         }
-        (!fields.is_empty()).then_some(Change { action: ChangeAction::Update, object, fields })
     });
-    let goes = order_for_delete(before)
-        .into_iter()
-        .filter(|object| was.contains_key(object) && !will.contains_key(object));
-    let goes = goes.map(|object| Change { action: ChangeAction::Delete, object, fields: Vec::new() });
+    let goes = order_for_delete(before).into_iter().filter(|object| {
+        was.contains_key(object) && !will.contains_key(object) && !kept.contains_key(object)
+    });
+    let goes = goes.map(|object| Change::new(ChangeAction::Delete, object));
     stays.chain(goes).collect()
+}
+
+impl Change {
+    fn new(action: ChangeAction, object: ObjectRef) -> Self {
+        Self { action, object, from: None, fields: Vec::new(), notes: Vec::new() }
+    }
+}
+
+fn updated(old: &Resource, object: ObjectRef, new: &Resource) -> Option<Change> {
+    let fields = differences(old, new);
+    (!fields.is_empty()).then(|| Change { fields, ..Change::new(ChangeAction::Update, object) })
+}
+
+fn renamed(from: &ObjectRef, old: &Resource, object: ObjectRef, new: &Resource) -> Change {
+    let mut notes = Vec::new();
+    if let Resource::Instance(instance) = new {
+        let address = instance.status.address.map_or_else(String::new, |address| format!(" {address}"));
+        notes.push(format!(
+            "it keeps its address{address}, and its process goes on: its host name changes, HOSTNAME in its environment only when it is started again"
+        ));
+    }
+    let (fields, from) = (differences(old, new), Some(from.clone()));
+    Change { fields, from, notes, ..Change::new(ChangeAction::Rename, object) }
+}
+
+fn differences(old: &Resource, new: &Resource) -> Vec<FieldChange> {
+    let (old, new, mut fields) = (wanted(old), wanted(new), Vec::new());
+    for part in ["metadata", "spec"] {
+        diff(part, &old[part], &new[part], &mut fields);
+    }
+    fields
 }
 
 /// Those that are not being deleted.
@@ -84,7 +138,7 @@ fn standing(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
 fn wanted(resource: &Resource) -> Value {
     let metadata = resource.metadata();
     let mut annotations = metadata.annotations.clone();
-    annotations.retain(|key, _| key != SOURCE_FILE && key != SOURCE_LINES);
+    annotations.retain(|key, _| ![SOURCE_FILE, SOURCE_LINES, RENAMED_FROM].contains(&key.as_str()));
     let mut kept = serde_json::Map::new();
     for (name, map) in [("labels", &metadata.labels), ("annotations", &annotations)] {
         if !map.is_empty() {

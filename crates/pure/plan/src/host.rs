@@ -144,6 +144,9 @@ impl Planner<'_> {
         if port.attached && port.up {
             self.kept += 1;
         }
+        if port.name != name {
+            self.steps.attach.push(Action::NamePort { uid: uid.clone(), name: name.clone() });
+        }
         if !port.attached {
             self.steps.attach.push(Action::AttachPort { uid: uid.clone(), name: name.clone() });
         }

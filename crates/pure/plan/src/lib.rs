@@ -1,13 +1,14 @@
 //! What a change does: to resources, to reachability, to the host.
 //!
 //! [`preview()`] tells people, before anything is done, what a change of resources means: field by field, and who can
-//! open connections to whom afterwards that could not before. [`plan()`] tells the executor on a host what to do, in
+//! open connections to whom afterwards that could not before, and whether the assertions hold. [`plan()`] tells the executor on a host what to do, in
 //! order, and people what was left undone and why. Both only compare; neither does anything.
 //!
 //! What follows from the resources by themselves is decided here too: what a group of instances needs next ([`GroupStep`]),
 //! what goes because its owner went ([`garbage()`]), how a project is emptied ([`emptying`]).
 
 mod action;
+mod assertions;
 mod changes;
 mod fields;
 mod garbage;
@@ -20,6 +21,7 @@ mod projects;
 mod reach;
 
 pub use action::Action;
+pub use assertions::{Asserted, BROKEN, Standing, assertions, assess, refused};
 pub use changes::{Change, ChangeAction, changes};
 pub use fields::FieldChange;
 pub use garbage::{

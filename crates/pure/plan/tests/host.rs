@@ -62,6 +62,7 @@ impl Sim<'_> {
                 };
                 assert!(self.host.ports.insert(spec.uid.clone(), port).is_none());
             }
+            Action::NamePort { uid, name } => self.port(uid).name.clone_from(name),
             Action::AttachPort { uid, .. } => self.port(uid).attached = true,
             Action::AttachUplink { interface } => {
                 self.host.uplinks.get_mut(interface).unwrap().attached = true
@@ -219,13 +220,17 @@ fn what_broke_is_mended() {
     let network = network(SHOP);
     let uid = "uid-web-1";
     type Break = fn(&mut HostObserved);
-    let cases: [(Break, &[&str]); 6] = [
+    let cases: [(Break, &[&str]); 7] = [
         (
             |host| host.ports.get_mut("uid-web-1").unwrap().attached = false,
             &["attach the datapath to the port of web-1"],
         ),
         (|host| host.ports.get_mut("uid-web-1").unwrap().up = false, &["set the port of web-1 up"]),
         (|host| host.tables = None, &["write the datapath's tables"]),
+        (
+            |host| host.ports.get_mut("uid-web-1").unwrap().name = "web-0".to_owned(),
+            &["note at its port that the instance is web-1"],
+        ),
         (
             |host| host.workloads.get_mut("uid-web-1").unwrap().state = WorkloadState::Lost,
             &["start the process of web-1"],
@@ -256,6 +261,33 @@ fn what_broke_is_mended() {
         sim.carry_out(&plan);
         assert!(sim.plan().is_empty());
     }
+}
+
+#[test]
+fn a_renamed_instance_runs_on() {
+    let network = network(SHOP);
+    let Sim { host, next_index, .. } = settled(&network);
+    let renamed = common::network(&SHOP.replace("web-1", "front-1"));
+    // As the store has it: another name, the same uid.
+    let mut after = renamed;
+    let mut instance = after.instances.remove("uid-front-1").unwrap();
+    instance.uid = "uid-web-1".to_owned();
+    (instance.mac, instance.address) =
+        (network.instances["uid-web-1"].mac, network.instances["uid-web-1"].address);
+    after.instances.insert("uid-web-1".to_owned(), instance);
+    let mut sim = Sim { network: &after, host, next_index };
+    let plan = sim.plan();
+    assert_eq!(
+        lines(&plan),
+        [
+            "note at its port that the instance is front-1",
+            "renew the host names that db-1 knows",
+            "renew the host names that front-1 knows",
+        ]
+    );
+    assert_eq!(plan.not_done, []);
+    sim.carry_out(&plan);
+    assert!(sim.plan().is_empty());
 }
 
 const UIDS: [&str; 8] = ["uid-i0", "uid-i1", "uid-i2", "uid-i3", "uid-j0", "uid-j1", "gone-1", "gone-2"];

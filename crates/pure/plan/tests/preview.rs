@@ -170,6 +170,53 @@ cuts db-1 -> outside but 198.51.100.0/24 tcp, udp, icmp
 }
 
 #[test]
+fn a_resource_with_another_name_and_the_same_uid_is_the_same() {
+    let before = resources(SHOP);
+    let rename = |names: &[(&str, &str)]| {
+        let mut after = before.clone();
+        for resource in &mut after {
+            let name = &mut resource.metadata_mut().name;
+            if let Some((_, new)) = names.iter().find(|(old, _)| old == name) {
+                (*new).clone_into(name);
+            }
+        }
+        after
+    };
+    let mut after = rename(&[("web-1", "front-1")]);
+    for resource in &mut after {
+        if let Resource::PublicAddress(public) = resource {
+            public.spec.forwards[0].instance = "front-1".to_owned();
+        }
+    }
+    let changed = preview(&before, &after);
+    assert_eq!(
+        changed.to_string(),
+        "rename Instance/web-1 to Instance/front-1
+update PublicAddress/front
+  spec.forwards[0].instance: web-1 -> front-1
+"
+    );
+    assert!(
+        changed.reachability.is_empty()
+            && changed.changes[0].notes[0].contains("keeps its address 10.0.1.10")
+    );
+    // Two that change places, and one whose name goes to a new one.
+    let swapped = preview(&before, &rename(&[("twin-1", "twin-2"), ("twin-2", "twin-1")]));
+    assert_eq!(
+        swapped.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["rename Instance/twin-2 to Instance/twin-1", "rename Instance/twin-1 to Instance/twin-2"]
+    );
+    let mut replaced = rename(&[("twin-1", "twin-0")]);
+    let mut new = before.iter().find(|r| r.metadata().name == "twin-1").cloned().expect("it is in the shop");
+    new.metadata_mut().uid = Some("another".to_owned());
+    replaced.push(new);
+    assert_eq!(
+        preview(&before, &replaced).changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["rename Instance/twin-1 to Instance/twin-0", "create Instance/twin-1"]
+    );
+}
+
+#[test]
 fn many_alike_are_one_line() {
     let instance = document("twin-2");
     let many: String =

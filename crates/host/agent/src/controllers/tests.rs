@@ -248,6 +248,31 @@ fn a_project_goes_with_all_that_is_in_it() {
 }
 
 #[test]
+fn a_project_is_emptied_when_its_deletion_is_confirmed() {
+    let mut lab = Lab::new();
+    let delete_and = |lab: &mut Lab| {
+        lab.apply(&inside("lab", [network(), vec![group(2, "web", "a")]].concat()));
+        lab.settle();
+        let going = vec![ObjectRef::new(Kind::Namespace, "lab")];
+        let bundle = Bundle { delete: going, confirm: Some(60), ..Bundle::default() };
+        lab.registry.apply(bundle).unwrap();
+        let before = lab.names();
+        lab.settle();
+        assert_eq!(lab.names(), before, "nothing is lost as long as it may be rolled back");
+    };
+    delete_and(&mut lab);
+    lab.registry.roll_back("somebody said so").unwrap();
+    lab.settle();
+    let project = lab.registry.get(&ObjectRef::new(Kind::Namespace, "lab")).unwrap();
+    assert_eq!(project.metadata().deletion_timestamp, None);
+    assert_eq!(lab.instances().len(), 2);
+    delete_and(&mut lab);
+    lab.registry.confirm().unwrap();
+    lab.settle();
+    assert_eq!(lab.names(), Vec::<String>::new());
+}
+
+#[test]
 fn another_daemon_goes_on_where_one_died() {
     let mut lab = Lab::new();
     lab.apply(&inside("lab", [network(), vec![group(2, "web", "a")]].concat()));

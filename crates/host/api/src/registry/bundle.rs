@@ -2,30 +2,56 @@
 
 use std::collections::BTreeSet;
 
-use madang_model::{Diagnostic, ObjectRef, Resource, SOURCE_FILE};
-use madang_plan::{Propagation, preview};
+use madang_model::{Diagnostic, Kind, ObjectRef, Resource, SOURCE_FILE};
+use madang_plan::{Asserted, Preview, Propagation, Standing, preview, refused};
 
 use super::draft::{Draft, distinct};
-use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated};
+use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated_as};
+use super::rename::Renames;
 use super::{Registry, projects};
 use crate::{ApiError, Bundle, BundleResult, Reason};
 
 impl Registry {
     /// Makes what is stored be what the bundle says, or nothing of it: an item that exists gets the item's spec, labels
     /// and annotations. The resources that result must be right as a whole: nothing may be wrong with an item, nor
-    /// anything wrong with others that was right before.
+    /// anything wrong with others that was right before, and no assertion may be broken that held.
+    ///
+    /// A plan is told whole: what cannot be changed is told as if it were deleted and created again, and why the bundle
+    /// would be refused is part of the preview.
     pub fn apply(&self, bundle: Bundle) -> Result<BundleResult, ApiError> {
-        let dry_run = bundle.dry_run;
+        let (plan, confirm) = (bundle.plan, bundle.confirm);
+        let dry_run = bundle.dry_run || plan;
         let incoming = Incoming::read(bundle)?;
         let (preview, draft) = self.with_draft(dry_run, |draft| {
-            draft.read_events(&*self.store, incoming.objects.iter().chain(&incoming.delete))?;
-            incoming.merge(draft)?;
+            if !dry_run {
+                self.nothing_waits()?;
+            }
+            // Who names an event means it.
+            for event in incoming.objects.iter().chain(&incoming.delete).filter(|o| o.kind == Kind::Event) {
+                draft.include(self.find(event)?);
+            }
+            let renames = Renames::of(&incoming.items, &draft.before).map_err(ApiError::invalid)?;
+            let mut refused = incoming.merge(draft, &renames)?;
+            if !plan && !refused.is_empty() {
+                return Err(ApiError::invalid(refused));
+            }
             let mut diagnostics = draft.allocate(&incoming.objects);
             diagnostics.extend(draft.wrong(&incoming.objects));
             if !diagnostics.is_empty() {
-                return Err(ApiError::invalid(distinct(diagnostics)));
+                refused.extend(diagnostics);
+                return Err(ApiError::invalid(distinct(refused)));
             }
-            Ok(preview(&present(draft.before.values()), &present(draft.after.values())))
+            let mut preview = preview(&present(draft.before.values()), &present(draft.after.values()));
+            refused.extend(incoming.unasserted(draft, &preview, &renames));
+            if plan {
+                preview.refused = refused;
+            } else if !refused.is_empty() {
+                return Err(ApiError::invalid(refused));
+            }
+            if let Some(seconds) = confirm.filter(|_| !dry_run && !preview.changes.is_empty()) {
+                draft.must_be_confirmed(seconds)?;
+            }
+            Ok(preview)
         })?;
         let items = incoming.objects.iter().filter_map(|object| draft.after.get(object).cloned()).collect();
         Ok(BundleResult { preview, items })
@@ -69,25 +95,28 @@ impl Incoming {
         Ok(Self { items, objects, delete: bundle.delete, prune_files })
     }
 
-    /// Changes the draft into what the bundle says.
-    fn merge(&self, draft: &mut Draft) -> Result<(), ApiError> {
-        let mut wrong = Vec::new();
+    /// Changes the draft into what the bundle says. Gives what cannot be changed; it is changed in the draft all the same.
+    fn merge(&self, draft: &mut Draft, renames: &Renames) -> Result<Vec<Diagnostic>, ApiError> {
+        let mut fixed = Vec::new();
+        let going = self.going(draft, renames);
+        for old in renames.sources() {
+            draft.after.remove(old);
+        }
         for (item, object) in self.items.iter().zip(&self.objects) {
-            let new = match draft.before.get(object) {
-                Some(stored) if is_going(stored) => return Err(still_going(object)),
-                Some(stored) => updated(stored, item),
-                None => newborn(item.clone()),
+            let stored = draft.before.get(object).filter(|_| !renames.takes(object));
+            let older = renames.source(object).and_then(|old| draft.before.get(old));
+            let (new, wrong) = match (older, stored) {
+                (Some(older), _) => renames.renamed(older, item),
+                (None, Some(stored)) if is_going(stored) => return Err(still_going(object)),
+                (None, Some(stored)) => updated_as(stored, &renames.followed(stored), item),
+                (None, None) => (newborn(item.clone())?, Vec::new()),
             };
-            match new {
-                Ok(new) => drop(draft.after.insert(object.clone(), new)),
-                Err(error) if error.diagnostics.is_empty() => return Err(error),
-                Err(error) => wrong.extend(error.diagnostics),
-            }
+            // As it would be if it were deleted and created again.
+            let new = if wrong.is_empty() { new } else { newborn(item.clone())? };
+            draft.after.insert(object.clone(), new);
+            fixed.extend(wrong);
         }
-        if !wrong.is_empty() {
-            return Err(ApiError::invalid(wrong));
-        }
-        for object in self.going(draft) {
+        for object in going {
             let stored = draft.before.get(&object);
             match stored.map(|stored| deleted(stored, Propagation::Background)).transpose()? {
                 Some(Outcome::Put(new)) => drop(draft.after.insert(object, *new)),
@@ -96,18 +125,32 @@ impl Incoming {
             }
         }
         let new = self.objects.iter().filter(|object| !draft.before.contains_key(object));
-        projects::open(&draft.after, new)
+        projects::open(&draft.after, new)?;
+        Ok(fixed)
+    }
+
+    /// Why the bundle is refused for the sake of assertions.
+    fn unasserted(&self, draft: &Draft, preview: &Preview, renames: &Renames) -> Vec<Diagnostic> {
+        let written: BTreeSet<_> = self.objects.iter().collect();
+        let in_force: Vec<Asserted> = draft.in_force(&preview.assertions).cloned().collect();
+        let mut found = refused(&in_force, |object| written.contains(object), true);
+        if !renames.is_empty() {
+            // Whoever is renamed is not deleted: an assertion that still has the old name would be lost unseen.
+            let lost = |a: &&Asserted| a.was == Some(Standing::Holds) && a.standing == Standing::Waits;
+            found.extend(in_force.iter().filter(lost).filter_map(|asserted| asserted.diagnostic.clone()));
+        }
+        distinct(found)
     }
 
     /// What shall be deleted.
-    fn going(&self, draft: &Draft) -> Vec<ObjectRef> {
+    fn going(&self, draft: &Draft, renames: &Renames) -> Vec<ObjectRef> {
         let kept: BTreeSet<_> = self.objects.iter().collect();
         let pruned = |(object, resource): &(&ObjectRef, &Resource)| {
             let file = resource.metadata().annotations.get(SOURCE_FILE);
             !kept.contains(object) && file.is_some_and(|file| self.prune_files.contains(file))
         };
         let pruned = draft.before.iter().filter(pruned).map(|(object, _)| object);
-        self.delete.iter().chain(pruned).cloned().collect()
+        self.delete.iter().chain(pruned).filter(|object| !renames.takes(object)).cloned().collect()
     }
 }
 

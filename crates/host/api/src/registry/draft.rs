@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use madang_model::{Diagnostic, Kind, Model, ObjectRef, Resource, allocate, check};
 use madang_store::{Expect, Revision, Store, StoreError, Txn};
 
-use super::lifecycle::is_going;
+use super::asserted;
+use super::cache::Cache;
+use super::lifecycle::{Outcome, is_going};
 use super::parts::lacks_allocation;
-use super::stored::{self, decode, decode_item, encode, key};
+use super::stored::{self, encode, key};
 use crate::ApiError;
 
 /// Every draft that is committed compares and writes this key, so that of two that were computed from the same state only
@@ -20,48 +22,46 @@ pub(super) fn heeded(txn: Txn) -> Txn {
     txn.put(GUARD, Vec::new())
 }
 
-/// All resources, as they are and as they shall be. Events, of which there may be many and on which nothing depends, are
-/// among them only where they are named.
+/// All resources, as they are and as they shall be; events only where they are included.
 pub(super) struct Draft {
     pub(super) before: BTreeMap<ObjectRef, Resource>,
     pub(super) after: BTreeMap<ObjectRef, Resource>,
+    /// What is written beside resources.
+    pub(super) also: Txn,
     guard: Option<Revision>,
 }
 
-/// Whether resources of this kind are given something, or others can be given something when there is one.
-pub(super) fn allocates(kind: Kind) -> bool {
+/// Whether a single write of this kind has to look at all the others: it is given something, or others can be given
+/// something when there is one, or it says something of them.
+pub(super) fn is_needed_for(kind: Kind) -> bool {
+    allocates(kind) || kind == Kind::Assertion
+}
+
+fn allocates(kind: Kind) -> bool {
     use Kind::{AddressPool, Instance, NatGateway, PublicAddress, Subnet, Vpc};
     matches!(kind, AddressPool | Vpc | Subnet | Instance | NatGateway | PublicAddress)
 }
 
 impl Draft {
     /// No changes yet.
-    pub(super) fn read(store: &dyn Store) -> Result<Self, ApiError> {
+    pub(super) fn read(store: &dyn Store, cache: &Cache) -> Result<Self, ApiError> {
         // The guard is read first: a draft that is committed in between is noticed.
         let guard = store.get(GUARD)?.map(|guard| guard.revision);
-        let page = store.range(stored::PREFIX, usize::MAX, None)?;
-        let events = stored::prefix(Kind::Event);
-        let items = page.items.iter().filter(|item| !item.key.starts_with(&events));
-        let resources = items.map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
-        let before: BTreeMap<_, _> = resources.collect::<Result<_, _>>()?;
-        Ok(Self { after: before.clone(), before, guard })
+        let (kinds, _) = cache.all()?;
+        // Events are many, and nobody allocates by them.
+        let kinds = kinds.iter().filter(|(kind, _)| **kind != Kind::Event);
+        let entries = kinds.flat_map(|(_, objects)| objects.values());
+        let before: BTreeMap<_, _> =
+            entries.map(|entry| (entry.resource.object_ref(), entry.resource.clone())).collect();
+        Ok(Self { after: before.clone(), before, also: Txn::new(), guard })
     }
 
-    /// Reads those of these that are events.
-    pub(super) fn read_events<'a>(
-        &mut self,
-        store: &dyn Store,
-        objects: impl Iterator<Item = &'a ObjectRef>,
-    ) -> Result<(), ApiError> {
-        for object in objects.filter(|object| object.kind == Kind::Event) {
-            let key = key(object);
-            if let Some(found) = store.get(&key)? {
-                let event = decode(&key, &found.value, found.revision)?;
-                self.after.insert(object.clone(), event.clone());
-                self.before.insert(object.clone(), event);
-            }
+    /// Takes this event, if there is one, among the resources.
+    pub(super) fn include(&mut self, event: Option<Resource>) {
+        if let Some(event) = event {
+            self.after.insert(event.object_ref(), event.clone());
+            self.before.insert(event.object_ref(), event);
         }
-        Ok(())
     }
 
     /// Gives the incoming resources, and those that have waited for something to refer to, what they lack.
@@ -80,17 +80,44 @@ impl Draft {
         diagnostics
     }
 
+    /// Puts a resource into the place that it has after what happened to it. Gives what it is, or was at last.
+    pub(super) fn put(&mut self, object: &ObjectRef, outcome: Outcome) -> Result<Resource, ApiError> {
+        let stored = self.after.get(object).ok_or_else(|| ApiError::not_found(object))?.clone();
+        Ok(match outcome {
+            Outcome::Unchanged => stored,
+            Outcome::Put(new) => {
+                self.after.insert(object.clone(), (*new).clone());
+                *new
+            }
+            Outcome::Gone => {
+                self.after.remove(object);
+                stored
+            }
+        })
+    }
+
+    /// What is to be done and seen to for one resource that is written alone.
+    pub(super) fn settle(&mut self, object: &ObjectRef) -> Result<(), ApiError> {
+        if allocates(object.kind) {
+            self.allocate_for(object)
+        } else {
+            self.asserted(std::slice::from_ref(object))
+        }
+    }
+
     /// The same for one resource that is written alone. Its references may lead nowhere yet, and it may be wrong
     /// beside others: then it waits, and its conditions say why. Refused is an address that it cannot have, and what
-    /// would make others wrong that are right.
-    pub(super) fn allocate_for(&mut self, object: &ObjectRef) -> Result<(), ApiError> {
+    /// would make others wrong that are right, or break an assertion.
+    fn allocate_for(&mut self, object: &ObjectRef) -> Result<(), ApiError> {
         let written = std::slice::from_ref(object);
         let mut refused = self.allocate(written);
-        let (after, wrong) = check(&ordered(&self.after, written));
+        let resources = ordered(&self.after, written);
+        let (after, wrong) = check(&resources);
         let about = |d: &Diagnostic, object: &ObjectRef| d.object.as_ref() == Some(object);
         let address = |d: &Diagnostic| d.path == ADDRESS && d.code != REFERENCE_NOT_FOUND && about(d, object);
         refused.extend(wrong.iter().filter(|d| address(d)).cloned());
         refused.extend(self.lost(object, &after, wrong));
+        refused.extend(self.unasserted(written, &resources, &after));
         if refused.is_empty() { Ok(()) } else { Err(ApiError::invalid(distinct(refused))) }
     }
 
@@ -129,13 +156,17 @@ impl Draft {
             .filter(|(object, resource)| self.before.get(*object) != Some(*resource))
             .map(|(object, _)| object.clone())
             .collect();
-        let gone = self.before.keys().filter(|object| !self.after.contains_key(*object));
-        let mut txn = Txn::new();
+        let gone: Vec<_> =
+            self.before.keys().filter(|object| !self.after.contains_key(*object)).cloned().collect();
+        let mut txn = self.also.clone();
+        if changed.iter().chain(&gone).any(|object| object.kind == Kind::Assertion) {
+            txn = txn.put(asserted::GUARD, Vec::new());
+        }
         for object in &changed {
             let key = key(object);
             txn = self.compared(txn, object, &key).put(key, encode(&self.after[object]));
         }
-        for object in gone {
+        for object in &gone {
             let key = key(object);
             txn = self.compared(txn, object, &key).delete(key);
         }
@@ -168,7 +199,7 @@ impl Draft {
 }
 
 /// The resources, those that are written last: of two that cannot both be, the newcomer is told.
-fn ordered(resources: &BTreeMap<ObjectRef, Resource>, written: &[ObjectRef]) -> Vec<Resource> {
+pub(super) fn ordered(resources: &BTreeMap<ObjectRef, Resource>, written: &[ObjectRef]) -> Vec<Resource> {
     let named: BTreeSet<_> = written.iter().collect();
     let others = resources.iter().filter(|(object, _)| !named.contains(object)).map(|(_, resource)| resource);
     others.chain(written.iter().filter_map(|object| resources.get(object))).cloned().collect()

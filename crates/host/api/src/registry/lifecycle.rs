@@ -2,12 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use madang_model::{DEFAULT_NAMESPACE, Resource, immutable_changes};
+use madang_model::{DEFAULT_NAMESPACE, Diagnostic, Resource, immutable_changes};
 use madang_plan::{FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER, Propagation};
 
-use super::INSTANCE_FINALIZER;
 use super::parts::{new_uid, now, random_name};
-use super::projects;
+use super::{INSTANCE_FINALIZER, ROLLED_BACK, projects};
 use crate::{ApiError, Reason};
 
 /// Which state of a resource is meant.
@@ -113,19 +112,30 @@ pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
 
 /// The stored resource with the spec, labels and annotations of the other.
 pub(super) fn updated(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
+    let (new, fixed) = updated_as(stored, stored, given);
+    if fixed.is_empty() { Ok(new) } else { Err(ApiError::invalid(fixed)) }
+}
+
+/// The same, and what of it cannot be changed, compared with what the stored one is called otherwise (`followed`).
+pub(super) fn updated_as(
+    stored: &Resource,
+    followed: &Resource,
+    given: &Resource,
+) -> (Resource, Vec<Diagnostic>) {
     let mut new = stored.clone();
     new.take_spec(given);
     let metadata = new.metadata_mut();
     metadata.labels.clone_from(&given.metadata().labels);
     metadata.annotations.clone_from(&given.metadata().annotations);
-    let fixed = immutable_changes(stored, &new);
-    if !fixed.is_empty() {
-        return Err(ApiError::invalid(fixed));
-    }
+    let mut named = new.clone();
+    named.metadata_mut().name.clone_from(&followed.metadata().name);
+    let fixed = immutable_changes(followed, &named);
     if !stored.same_spec(&new) {
         new.metadata_mut().generation += 1;
+        // What was said of an earlier spec says nothing of this one.
+        new.conditions_mut().retain(|condition| condition.r#type != ROLLED_BACK);
     }
-    Ok(new)
+    (new, fixed)
 }
 
 /// The same, of somebody who may have read it before: then it must be what was read, and finalizers and owners count too.

@@ -31,7 +31,10 @@ impl Registry {
             }
             let mut diagnostics = draft.allocate(&objects);
             diagnostics.extend(draft.wrong(&objects));
-            if diagnostics.is_empty() { Ok(()) } else { Err(ApiError::invalid(distinct(diagnostics))) }
+            if !diagnostics.is_empty() {
+                return Err(ApiError::invalid(distinct(diagnostics)));
+            }
+            draft.asserted(&objects)
         })?;
         Ok(objects.iter().filter_map(|object| draft.after.remove(object)).collect())
     }

@@ -7,11 +7,15 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Bundle;
 
+mod asserted;
 mod bundles;
+mod confirmations;
+mod convergence;
 mod events;
 mod owned;
 mod projects;
 mod properties;
+mod renames;
 
 fn registry() -> Registry {
     Registry::new(Arc::new(Memory::new()))

@@ -86,6 +86,7 @@ impl Api {
                 let result = self.blocking(move |registry| registry.apply(bundle)).await?;
                 Ok(answer::json(StatusCode::OK, &result))
             }
+            Route::Confirmation => self.confirmation(&method).await,
             Route::Explain => {
                 let query: ExplainQuery = self.parsed(request).await?;
                 Ok(answer::json(StatusCode::OK, &self.runtime.explain(query).await?))
@@ -116,6 +117,18 @@ impl Api {
                 _ => self.blocking_answer(move |api| api.get(&object, form, &query)).await,
             },
         }
+    }
+
+    /// What waits to be confirmed (GET); keeps it (POST), or takes it back (DELETE).
+    async fn confirmation(&self, method: &Method) -> Result<Answer, ApiError> {
+        Ok(match *method {
+            Method::POST => answer::json(StatusCode::OK, &self.blocking(Registry::confirm).await?),
+            Method::DELETE => {
+                let because = "somebody asked for it";
+                answer::json(StatusCode::OK, &self.blocking(|registry| registry.roll_back(because)).await?)
+            }
+            _ => answer::json(StatusCode::OK, &self.blocking(Registry::confirmation).await?),
+        })
     }
 
     async fn ready(&self) -> Result<Answer, ApiError> {

@@ -18,6 +18,8 @@ pub(super) enum Route {
     Review(Review),
     /// Where bundles are applied.
     Bundles,
+    /// The change that waits to be confirmed.
+    Confirmation,
     /// Where packets are explained.
     Explain,
     /// The build.
@@ -166,6 +168,7 @@ impl Route {
         match (group, rest) {
             (_, []) => Ok(Self::Discovery(Discovery::Version(group))),
             (ApiGroup::Madang, ["bundles"]) => Ok(Self::Bundles),
+            (ApiGroup::Madang, ["confirmation"]) => Ok(Self::Confirmation),
             (ApiGroup::Madang, ["explain"]) => Ok(Self::Explain),
             // Projects are resources themselves, and what is before those in them.
             (
@@ -189,7 +192,7 @@ impl Route {
             let known = Kind::ALL.iter().filter(|kind| kind.group() == group).map(|kind| kind.plural());
             let mut known: Vec<_> = known.collect();
             if group == ApiGroup::Madang {
-                known.extend(["bundles", "explain"]);
+                known.extend(["bundles", "confirmation", "explain"]);
             }
             let message = format!(
                 "there is nothing called {plural:?} in {}, only {}",
@@ -219,6 +222,7 @@ impl Route {
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
             Self::Collection { .. } => &[Method::GET, Method::POST, Method::DELETE],
+            Self::Confirmation => &[Method::GET, Method::POST, Method::DELETE],
             Self::Object(_, Part::Whole) => &[Method::GET, Method::PUT, Method::PATCH, Method::DELETE],
             Self::Object(_, Part::Status | Part::Scale) => &[Method::GET, Method::PUT, Method::PATCH],
             Self::Object(_, Part::Log) | Self::Version | Self::Health | Self::Ready | Self::Discovery(_) => {

@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: &DeleteArgs) -> Result<(), Fail
 
 fn named(context: &Context, args: &DeleteArgs) -> Result<Vec<ObjectRef>, Failure> {
     if !args.files.is_empty() {
-        return Ok(Declared::read(&args.files, context.named_project.as_deref())?.objects());
+        return Ok(Declared::read(&args.files, args.recursive, context.named_project.as_deref())?.objects());
     }
     match Targets::parse(&args.targets, context.project())? {
         Targets::Named(objects) => Ok(objects),

@@ -26,7 +26,8 @@ const ROUNDS: usize = 5;
 /// Takes down what the files declare, or everything, and ends a daemon that has nothing left.
 pub(super) async fn run(context: &Context, args: &DownArgs) -> Result<(), Failure> {
     let project = context.named_project.as_deref();
-    let declared = if args.all { None } else { Some(Declared::read(&args.files, project)?.objects()) };
+    let read = || Declared::read(&args.files, args.recursive, project);
+    let declared = if args.all { None } else { Some(read()?.objects()) };
     let Some(client) = client(context).await? else {
         context
             .say(&format!("Nothing is there: no daemon answers at {}.", context.layout.socket().display()));

@@ -2,7 +2,7 @@
 
 use madang_api::{Bundle, Client};
 use madang_model::{allocate, check};
-use madang_plan::{Preview, preview};
+use madang_plan::{Preview, preview, refused};
 
 use crate::args::{PlanArgs, ReportFormat};
 use crate::bundle::Declared;
@@ -16,7 +16,7 @@ const CHANGES: u8 = 3;
 
 /// Shows what the files would change.
 pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<(), Failure> {
-    let declared = Declared::read(&args.files.files, context.named_project.as_deref())?;
+    let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let preview = match context.find_client().await {
         Ok(Some(client)) => with_daemon(&client, &declared, args.prune).await?,
         Ok(None) => alone(context, &declared, "no daemon answers")?,
@@ -24,10 +24,17 @@ pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<(), Failur
         Err(failure) => return Err(failure),
     };
     super::report(context, args.output, &preview, || plan::render(&preview, context.data))?;
-    if args.output == ReportFormat::Table && !preview.changes.is_empty() {
+    let for_people = args.output == ReportFormat::Table;
+    if for_people && !preview.changes.is_empty() {
         context.say(&format!("{}; nothing was done.", plan::summary(&preview, false)));
     }
-    if args.exit_code && !preview.is_empty() { Err(Failure::Exit(CHANGES)) } else { Ok(()) }
+    match preview.refused.is_empty() {
+        // What is printed for programs has them.
+        false if for_people => Err(declared.invalid(preview.refused)),
+        false => Err(Failure::Exit(1)),
+        true if args.exit_code && !preview.is_empty() => Err(Failure::Exit(CHANGES)),
+        true => Ok(()),
+    }
 }
 
 async fn with_daemon(client: &Client, declared: &Declared, prune: bool) -> Result<Preview, Failure> {
@@ -38,7 +45,7 @@ async fn with_daemon(client: &Client, declared: &Declared, prune: bool) -> Resul
     } else {
         Vec::new()
     };
-    let bundle = Bundle { items: declared.items(), delete: Vec::new(), prune_files, dry_run: true };
+    let bundle = Bundle { items: declared.items(), prune_files, plan: true, ..Bundle::default() };
     let result = client.apply_bundle(&bundle).await.map_err(|error| declared.refused(doing, error))?;
     Ok(result.preview)
 }
@@ -47,7 +54,9 @@ async fn with_daemon(client: &Client, declared: &Declared, prune: bool) -> Resul
 fn alone(context: &Context, declared: &Declared, why: &str) -> Result<Preview, Failure> {
     checked(declared)?;
     context.say(&format!("Compared with nothing, since {why} at {}.", context.layout.socket().display()));
-    Ok(preview(&[], &declared.resources()))
+    let mut preview = preview(&[], &declared.resources());
+    preview.refused = refused(&preview.assertions, |_| true, true);
+    Ok(preview)
 }
 
 /// Whether what is declared is right by itself.

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
     if running.is_none() && !rustix::process::geteuid().is_root() {
         return Err(Failure::NotRoot { doing: "starting the daemon" });
     }
-    let declared = Declared::read(&args.files.files, context.named_project.as_deref())?;
+    let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let started = running.is_none();
     let client = match running {
         Some(client) => client,
@@ -35,7 +35,8 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
             daemon::start(context).await?
         }
     };
-    let bundle = Bundle { items: declared.items(), ..Bundle::default() };
+    let confirm = args.confirm.map(super::confirm::seconds);
+    let bundle = Bundle { items: declared.items(), confirm, ..Bundle::default() };
     let result = match client.apply_bundle(&bundle).await {
         Ok(result) => result,
         Err(error) => {
@@ -46,6 +47,9 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
         }
     };
     context.say(&format!("Applied: {}.", plan::summary(&result.preview, true)));
+    if args.confirm.is_some() {
+        super::confirm::remind(context, &client, &result.preview).await?;
+    }
     if args.detach {
         context.say(&format!("See how far it is: {}", context.command("get all")));
         return Ok(());
@@ -81,7 +85,7 @@ fn conclude(context: &Context, args: &UpArgs, waited: Waited, what: &str) -> Res
 }
 
 fn typed(args: &UpArgs) -> String {
-    Declared::typed(&args.files.files)
+    args.files.typed()
 }
 
 fn goes_on(context: &Context, args: &UpArgs) -> String {

@@ -33,7 +33,7 @@ pub(super) struct Known {
     shim: Option<Shim>,
 }
 
-/// What an observation tells of the order; `spec.json` is never changed, only made anew.
+/// What an observation tells of the order; `spec.json` is never changed but for the name, only made anew.
 #[derive(Debug)]
 pub(super) struct Summary {
     pub(super) spec_hash: String,

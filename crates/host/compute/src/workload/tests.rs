@@ -18,6 +18,7 @@ fn names_can_change_under_a_living_process_and_nothing_else_can() {
     let one = workload();
     let renamed_neighbour = Workload { hosts: vec![], nameservers: vec![], ..one.clone() };
     assert_eq!(one.spec_hash(), renamed_neighbour.spec_hash());
+    assert_eq!(one.spec_hash(), Workload { name: "web-9".into(), ..one.clone() }.spec_hash());
     let mut other = one.clone();
     other.process.command.push("2".into());
     assert_ne!(one.spec_hash(), other.spec_hash());

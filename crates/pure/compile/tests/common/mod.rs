@@ -79,7 +79,7 @@ pub fn services() -> impl Iterator<Item = (u8, u16)> {
     ports().map(|port| (TCP, port)).chain(ports().map(|port| (UDP, port))).chain([(ICMP, 0)])
 }
 
-fn resource(kind: &str, name: &str, spec: &Value) -> Resource {
+pub fn resource(kind: &str, name: &str, spec: &Value) -> Resource {
     let json = json!({ "apiVersion": madang_model::API_VERSION, "kind": kind, "metadata": { "name": name }, "spec": spec });
     from_json(json).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }

@@ -3,7 +3,7 @@
 use super::Found;
 use crate::fields::Problem;
 use crate::words::quote;
-use crate::{Diagnostic, Kind, Metadata, Naming, is_dns_label};
+use crate::{Diagnostic, Kind, Metadata, Naming, RENAMED_FROM, is_dns_label};
 
 pub(super) fn metadata(found: &mut Found, metadata: &Metadata, kind: Kind) {
     name(found, metadata, kind);
@@ -36,6 +36,11 @@ pub(super) fn metadata(found: &mut Found, metadata: &Metadata, kind: Kind) {
     }
     for key in metadata.annotations.keys() {
         label_key(found, &format!("metadata.annotations.{key}"), "annotation", key);
+    }
+    if let Some(old) = metadata.annotations.get(RENAMED_FROM).filter(|old| !is_dns_label(old)) {
+        let diagnostic = Diagnostic::new("invalidName", format!("{} cannot be a name", quote(old)));
+        let hint = "write the name that the resource had before, as web-1: of the same kind and project";
+        found.add(format!("metadata.annotations.{RENAMED_FROM}"), diagnostic.cause(LABEL).hint(hint));
     }
 }
 

@@ -6,10 +6,9 @@ use madang_addr::Prefix;
 
 use super::Found;
 use crate::addresses::{LONGEST_SUBNET, capacity};
-use crate::words::quote;
 use crate::{
-    AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget, RuleProtocol,
-    SecurityGroupSpec, SubnetSpec, VpcSpec,
+    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget,
+    RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
 
 pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {
@@ -32,12 +31,15 @@ pub(super) fn assertion(found: &mut Found, spec: &AssertionSpec) {
         found.add("spec.port", diagnostic.hint("leave it out, or write protocol: tcp"));
     }
     for (path, end) in [("spec.from", &spec.from), ("spec.to", &spec.to)] {
-        let place = end.parse::<Prefix>().is_ok() || end.parse::<std::net::IpAddr>().is_ok();
-        if !place && !crate::is_dns_label(end) {
-            let diagnostic = Diagnostic::new("invalidValue", format!("{} is no place", quote(end))).hint(
-                "write the name of an instance or of a security group, an address, a CIDR, or internet",
-            );
-            found.add(path, diagnostic);
+        match end.parse::<AssertedEnd>() {
+            Ok(AssertedEnd::Addresses(prefix)) => drop(found.family(path, prefix)),
+            Ok(_) => {}
+            Err(message) => {
+                let diagnostic = Diagnostic::new("invalidValue", message).hint(
+                    "write the name of an instance, of a security group or of a public address, an address, a CIDR, or internet",
+                );
+                found.add(path, diagnostic);
+            }
         }
     }
 }

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use super::groups::DEFAULT_GROUP;
-use crate::{DEFAULT_NAMESPACE, Peer, Resource, SecurityGroupSpec, qualified};
+use crate::references::references_mut;
+use crate::{DEFAULT_NAMESPACE, Resource, qualified};
 
 /// The resources with qualified names. Those of the default project are as they were.
 pub(super) fn qualify(resources: &[Resource]) -> Cow<'_, [Resource]> {
@@ -25,41 +26,17 @@ fn project(resource: &Resource) -> Option<&str> {
 fn one(resource: &Resource) -> Resource {
     let Some(project) = project(resource) else { return resource.clone() };
     let mut new = resource.clone();
-    let full = |name: &mut String| *name = qualified(Some(project), name);
-    match &mut new {
-        Resource::SecurityGroup(group) => {
-            full(&mut group.spec.vpc);
-            peers(&mut group.spec).for_each(full);
-        }
-        Resource::NatGateway(nat) => full(&mut nat.spec.vpc),
-        Resource::RouteTable(table) => {
-            full(&mut table.spec.vpc);
-            table.spec.routes.iter_mut().filter_map(|route| route.nat_gateway.as_mut()).for_each(full);
-        }
-        Resource::Subnet(subnet) => {
-            full(&mut subnet.spec.vpc);
-            subnet.spec.route_table.iter_mut().for_each(full);
-        }
-        Resource::Instance(instance) => {
-            full(&mut instance.spec.subnet);
-            let groups = &mut instance.spec.security_groups;
-            if groups.is_empty() {
-                groups.push(DEFAULT_GROUP.to_owned());
-            }
-            groups.iter_mut().for_each(full);
-        }
-        Resource::PublicAddress(public) => {
-            public.spec.forwards.iter_mut().map(|forward| &mut forward.instance).for_each(full);
-        }
-        _ => {}
+    if let Resource::Instance(instance) = &mut new
+        && instance.spec.security_groups.is_empty()
+    {
+        instance.spec.security_groups.push(DEFAULT_GROUP.to_owned());
     }
-    full(&mut new.metadata_mut().name);
+    references_mut(&mut new, |kind, name| {
+        if kind.is_namespaced() {
+            *name = qualified(Some(project), name);
+        }
+    });
+    let name = &mut new.metadata_mut().name;
+    *name = qualified(Some(project), name);
     new
-}
-
-/// The groups that a group's rules name.
-fn peers(spec: &mut SecurityGroupSpec) -> impl Iterator<Item = &mut String> {
-    let ingress = spec.ingress.iter_mut().flat_map(|rule| &mut rule.from);
-    let egress = spec.egress.iter_mut().flatten().flat_map(|rule| &mut rule.to);
-    ingress.chain(egress).filter_map(|peer| if let Peer::Group(name) = peer { Some(name) } else { None })
 }

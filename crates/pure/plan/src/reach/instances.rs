@@ -11,7 +11,7 @@ use super::lines::{Alike, Changed, End};
 
 /// What decides on one side whom an instance reaches in its VPC, and who reaches it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+pub(crate) struct Key {
     vpc: VpcId,
     policy: PolicyId,
     class: ClassId,
@@ -48,13 +48,14 @@ pub(super) fn compare(before: &Network, after: &Network) -> Reachability {
     changed.reachability(&alike)
 }
 
-struct Side<'a> {
+/// The instances of one network, each with what decides.
+pub(crate) struct Side<'a> {
     network: &'a Network,
-    keys: BTreeMap<&'a str, (&'a Instance, Key)>,
+    pub(crate) keys: BTreeMap<&'a str, (&'a Instance, Key)>,
 }
 
 impl<'a> Side<'a> {
-    fn of(network: &'a Network) -> Self {
+    pub(crate) fn of(network: &'a Network) -> Self {
         let astray: BTreeMap<VpcId, Astray> =
             network.vpcs.keys().map(|vpc| (*vpc, astray(network, *vpc))).collect();
         let key = |instance: &'a Instance| {
@@ -97,7 +98,8 @@ impl<'a> Side<'a> {
         pairs
     }
 
-    fn allowed(&self, from: Option<&Key>, to: Option<&Key>) -> Traffic {
+    /// What the one may open to the other.
+    pub(crate) fn allowed(&self, from: Option<&Key>, to: Option<&Key>) -> Traffic {
         let (Some(from), Some(to)) = (from, to) else { return Traffic::default() };
         let lost = from.table.is_some_and(|table| to.lost_to.contains(&table));
         if from.vpc != to.vpc || lost {

@@ -3,9 +3,9 @@
 //! The work is per pair of sets of instances that are alike, never per pair of instances: alike are those to which the
 //! same policy, class and routes apply, before the change and after it.
 
-mod instances;
+pub(crate) mod instances;
 mod lines;
-mod outside;
+pub(crate) mod outside;
 mod path;
 
 use std::fmt;

@@ -112,13 +112,20 @@ fn forwards(network: &Network) -> BTreeMap<Forwarded, Reach> {
     network.forwards.iter().filter_map(reach_in).collect()
 }
 
-fn is_outside(vpc: &VpcNetwork, prefix: Prefix) -> bool {
+/// Whether the addresses are none of the VPC's own.
+pub(crate) fn is_outside(vpc: &VpcNetwork, prefix: Prefix) -> bool {
     !vpc.cidrs.iter().any(|cidr| cidr.covers(prefix))
 }
 
-fn permitted(vpc: &VpcNetwork, policy: PolicyId, direction: Direction, prefix: Prefix) -> Traffic {
-    let class = covering(&vpc.classes, prefix).map_or(ClassId(0), |(_, class)| *class);
+/// What a policy may open with addresses that no narrower prefix singles out.
+pub(crate) fn permitted(vpc: &VpcNetwork, policy: PolicyId, direction: Direction, prefix: Prefix) -> Traffic {
+    let class = class_of(vpc, prefix);
     vpc.permits.get(&(policy, direction, class)).map(|traffic| (**traffic).clone()).unwrap_or_default()
+}
+
+/// What such addresses are to the rules.
+pub(crate) fn class_of(vpc: &VpcNetwork, prefix: Prefix) -> ClassId {
+    covering(&vpc.classes, prefix).map_or(ClassId(0), |(_, class)| *class)
 }
 
 fn simplified(mut reach: Reach) -> Reach {
