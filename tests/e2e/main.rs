@@ -6,8 +6,11 @@
 mod chaos;
 mod clients;
 mod cloud;
+mod events;
+mod groups;
 mod kubectl;
 mod lifecycle;
 mod policy;
+mod projects;
 mod recovery;
 mod refusals;

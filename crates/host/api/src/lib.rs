@@ -24,10 +24,11 @@ pub use audit::{AuditLog, AuditRecord, Rotation};
 pub use client::{Client, ClientError, Log, Watching};
 pub use confirmation::{Confirmation, Ended, Ending, Kept, LONGEST_CONFIRMATION, Waiting};
 pub use error::{ApiError, Reason};
+pub use madang_plan::Propagation;
 pub(crate) use registry::now;
 pub use registry::{
-    Change, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, ROLLED_BACK, Registry, Watch,
-    WatchEvent,
+    Change, DeleteOptions, Deletion, Entry, INSTANCE_FINALIZER, List, Objects, Preconditions, ROLLED_BACK,
+    Registry, Watch, WatchEvent,
 };
 pub use runtime::*;
 pub use server::{Limits, ServeError, Server, TlsListener, socket_group};

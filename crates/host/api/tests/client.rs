@@ -173,6 +173,7 @@ async fn exec_is_a_conversation() {
 async fn explain_and_shutdown_are_for_the_host() {
     let World { client, host, .. } = &World::new().await;
     let query = |to: &str| ExplainQuery {
+        namespace: String::new(),
         from: "web-1".into(),
         to: to.into(),
         protocol: "tcp".into(),

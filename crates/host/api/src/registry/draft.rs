@@ -22,7 +22,7 @@ pub(super) fn heeded(txn: Txn) -> Txn {
     txn.put(GUARD, Vec::new())
 }
 
-/// All resources, as they are and as they shall be.
+/// All resources, as they are and as they shall be; events only where they are included.
 pub(super) struct Draft {
     pub(super) before: BTreeMap<ObjectRef, Resource>,
     pub(super) after: BTreeMap<ObjectRef, Resource>,
@@ -54,6 +54,14 @@ impl Draft {
         let before: BTreeMap<_, _> =
             entries.map(|entry| (entry.resource.object_ref(), entry.resource.clone())).collect();
         Ok(Self { after: before.clone(), before, also: Txn::new(), guard })
+    }
+
+    /// Takes this event, if there is one, among the resources.
+    pub(super) fn include(&mut self, event: Option<Resource>) {
+        if let Some(event) = event {
+            self.after.insert(event.object_ref(), event.clone());
+            self.before.insert(event.object_ref(), event);
+        }
     }
 
     /// Gives the incoming resources, and those that have waited for something to refer to, what they lack.
