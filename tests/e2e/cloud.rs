@@ -73,9 +73,18 @@ impl Cloud {
 
     /// The daemon's child process, started by this test and not by `up`, so that it can be killed.
     pub(crate) fn serve(&mut self) {
+        self.serve_with(&[]);
+    }
+
+    /// The same, with options.
+    pub(crate) fn serve_with(&mut self, options: &[&str]) {
         let log = File::create(self.root().join("serve.log")).expect("a log file");
-        let child =
-            self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("madang starts");
+        let child = self
+            .command(&[&["serve"], options].concat())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("madang starts");
         self.daemon = Some(child);
         let answers = || self.madang(&["get", "vpcs"]).code == 0;
         assert!(eventually(answers), "the daemon does not answer: {}", self.serve_log());

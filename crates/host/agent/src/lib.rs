@@ -4,6 +4,7 @@
 //! declared and what is there, and does what differs. The API answers beside it. Everything that the loop makes on the host
 //! lives on when the daemon dies; the next one finds it and goes on.
 
+mod access;
 mod daemon;
 mod error;
 mod explain;
@@ -17,5 +18,6 @@ mod teardown;
 mod workloads;
 mod world;
 
+pub use access::{AccessOptions, Listen};
 pub use daemon::{ServeOptions, serve};
 pub use error::AgentError;

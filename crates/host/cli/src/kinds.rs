@@ -125,6 +125,11 @@ pub(crate) fn instance(word: &str) -> Result<ObjectRef, Failure> {
     Ok(object)
 }
 
+/// Whether somebody declared it, and not the daemon itself, as nodes and the roles that are there from the start.
+pub(crate) fn is_declared(resource: &Resource) -> bool {
+    resource.kind() != Kind::Node && !resource.metadata().labels.contains_key(madang_access::BOOTSTRAPPING)
+}
+
 /// `instance/web-1`, as `-o name` prints it and every command takes it.
 pub(crate) fn written(object: &ObjectRef) -> String {
     format!("{}/{}", object.kind.name().to_lowercase(), object.name)

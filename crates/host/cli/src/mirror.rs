@@ -124,7 +124,7 @@ async fn follow(
 /// Every resource that the daemon holds.
 pub(crate) async fn all(client: &Client) -> Result<Vec<Resource>, ClientError> {
     let mut all = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().filter(|kind| kind.is_of_the_network()) {
         all.extend(client.list(*kind).await?.items);
     }
     Ok(all)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use madang_api::{Bundle, Client, Registry};
-use madang_model::{Kind, ObjectRef, Resource};
+use madang_model::{ObjectRef, Resource};
 use madang_plan::order_for_delete;
 use madang_store::Embedded;
 
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::daemon;
 use crate::ephemeral::{self, Life};
 use crate::error::Failure;
+use crate::kinds::is_declared;
 use crate::mirror;
 use crate::output::style::Role;
 use crate::output::text::{count, span};
@@ -29,8 +30,7 @@ pub(super) async fn run(context: &Context, args: &DownArgs) -> Result<(), Failur
     };
     let all = mirror::all(&client).await.map_err(|error| Failure::api("list the resources", error))?;
     let wanted = |resource: &&Resource| match &declared {
-        // Nodes are the daemon's own.
-        None => resource.kind() != Kind::Node,
+        None => is_declared(resource),
         Some(declared) => declared.contains(&resource.object_ref()),
     };
     let going: Vec<Resource> = all.iter().filter(wanted).cloned().collect();
@@ -75,7 +75,7 @@ pub(super) async fn delete(
 /// Ends the daemon, if `up` started it and nothing is left.
 async fn end(context: &Context, client: &Client) -> Result<(), Failure> {
     let left = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
-    let left = left.iter().filter(|resource| resource.kind() != Kind::Node).count();
+    let left = left.iter().filter(|resource| is_declared(resource)).count();
     if left > 0 {
         context.say(&format!("The daemon goes on: {} left.", count(left, "resource")));
     } else if daemon::end(context, client).await? {
@@ -110,5 +110,5 @@ fn left_behind(context: &Context) -> Result<bool, Failure> {
     // Only to look: a store that cannot be opened is for the daemon to complain about.
     let Ok(store) = Embedded::open(&layout.state_dir()) else { return Ok(true) };
     let all = Registry::new(Arc::new(store)).all().map(|list| list.items).unwrap_or_default();
-    Ok(all.iter().any(|resource| resource.kind() != Kind::Node))
+    Ok(all.iter().any(is_declared))
 }

@@ -10,6 +10,7 @@ use crate::bundle::Declared;
 use crate::context::Context;
 use crate::daemon;
 use crate::error::Failure;
+use crate::kinds::is_declared;
 use crate::mirror;
 use crate::output::plan;
 use crate::output::style::Role;
@@ -95,7 +96,7 @@ fn goes_on(context: &Context, args: &UpArgs) -> String {
 /// Ends a daemon that was started for nothing.
 async fn end_if_empty(context: &Context, client: &Client) -> Result<(), Failure> {
     let all = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
-    if all.iter().all(|resource| resource.kind() == Kind::Node) {
+    if !all.iter().any(is_declared) {
         daemon::end(context, client).await?;
     }
     Ok(())
