@@ -9,11 +9,13 @@ use madang_api::{Ended, Registry, Server};
 use madang_compute::Driver;
 use madang_kernel::Layout;
 use madang_kernel::datapath::{Datapath, Options, Reader};
-use madang_store::Embedded;
+use madang_store::{Embedded, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::AgentError;
+use crate::access::{self, AccessOptions, Opened};
 use crate::events::EventRecorder;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
@@ -26,12 +28,16 @@ pub struct ServeOptions {
     pub layout: Layout,
     /// The program to start shims with; none: this one.
     pub executable: Option<PathBuf>,
+    /// Who may use the API, and where.
+    pub access: AccessOptions,
 }
 
 /// What the parts of the daemon share.
 pub(crate) struct Agent {
     pub(crate) layout: Layout,
     pub(crate) registry: Registry,
+    /// What the registry stands on; users stand there too.
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) driver: Driver,
     /// Takes what happened.
     pub(crate) events: EventRecorder,
@@ -56,9 +62,18 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     let layout = options.layout;
     directory(&layout.state_dir(), 0o700)?;
     directory(&layout.run_dir(), 0o750)?;
+    access::give_to_group(&layout.run_dir())?;
     // First of all: a second daemon must not touch anything.
     let server = Server::bind(&layout.socket()).await?;
     let (agent, host) = Agent::open(layout, options.executable)?;
+    let Opened { access, listener, renewal } =
+        access::open(&agent.layout, &agent.registry, Arc::clone(&agent.store), options.access).await?;
+    let server = server.guarded(access, listener);
+    // Ended when this is dropped.
+    let mut beside = JoinSet::new();
+    if let Some(renewal) = renewal {
+        beside.spawn(renewal.run());
+    }
     for (uid, error) in agent.driver.tidy().await {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
@@ -110,17 +125,18 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
 impl Agent {
     /// Opens the store and the datapath.
     fn open(layout: Layout, executable: Option<PathBuf>) -> Result<(Arc<Self>, Host), AgentError> {
-        let store = Embedded::open(&layout.state_dir())?;
+        let store: Arc<dyn Store> = Arc::new(Embedded::open(&layout.state_dir())?);
         let executable = match executable {
             Some(path) => path,
             None => std::env::current_exe().map_err(AgentError::Executable)?,
         };
         let datapath = Datapath::open(&layout, &Options::default())?;
-        let registry = Registry::new(Arc::new(store));
+        let registry = Registry::new(Arc::clone(&store));
         let events =
             EventRecorder::start(registry.clone(), crate::node::name()).map_err(AgentError::Thread)?;
         let agent = Self {
             registry,
+            store,
             events,
             driver: Driver::new(layout.clone(), executable),
             kernel: datapath.reader(),

@@ -1,8 +1,10 @@
 //! Why the daemon cannot start, or had to stop.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use madang_api::{ApiError, ServeError};
+use madang_identity::IdentityError;
 use madang_store::StoreError;
 
 /// Why the daemon cannot start, or had to stop.
@@ -41,6 +43,25 @@ pub enum AgentError {
     /// The API cannot be served.
     #[error("cannot serve the API")]
     Serve(#[from] ServeError),
+    /// The API cannot be served over TLS.
+    #[error("cannot set TLS up for the API; with --listen none it is served on the socket alone")]
+    Identity(#[from] IdentityError),
+    /// The port cannot be had.
+    #[error("cannot serve the API at {address}: is somebody else there? Say with --listen where it shall be")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The audit log cannot be opened.
+    #[error("cannot open the audit log {}: say with --audit-log where it shall be, or none", path.display())]
+    Audit {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The registry refused something of the daemon's own.
     #[error("cannot record the host's state")]
     Registry(#[from] ApiError),

@@ -5,6 +5,7 @@
 //! host. What happens is told as Events (`events`). The API answers beside it. Everything that the loop makes on the host
 //! lives on when the daemon dies; the next one finds it and goes on.
 
+mod access;
 mod confirmations;
 mod controllers;
 mod daemon;
@@ -22,5 +23,6 @@ mod teardown;
 mod workloads;
 mod world;
 
+pub use access::{AccessOptions, Listen};
 pub use daemon::{ServeOptions, serve};
 pub use error::AgentError;

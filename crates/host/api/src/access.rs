@@ -88,6 +88,8 @@ pub struct Access {
     watches: Arc<Watches>,
     audit: Option<AuditLog>,
     started: Instant,
+    /// Tells the requests of this daemon from those of the one before.
+    born: i64,
     requests: AtomicU64,
 }
 
@@ -102,6 +104,7 @@ impl Access {
             watches: Watches::new(limits.watches_each, limits.watches),
             audit: None,
             started: Instant::now(),
+            born: Timestamp::now().as_second(),
             requests: AtomicU64::new(0),
         }
     }
@@ -131,7 +134,7 @@ impl Access {
     /// # Errors
     /// 401: it is not known who asks. 403: they may not. 429: too often.
     pub fn admit(&self, peer: &Peer, headers: &HeaderMap, asked: &Attributes) -> Result<Caller, ApiError> {
-        let caller = self.identify(peer, headers)?;
+        let caller = self.acting(self.identify(peer, headers)?, headers)?;
         self.decide(&caller.user, asked)?;
         Ok(caller)
     }
@@ -139,10 +142,9 @@ impl Access {
     /// Who this is.
     ///
     /// # Errors
-    /// 401: it is not known who asks. 403: they may not act as who they say. 429: too often.
+    /// 401: it is not known who asks. 429: too often.
     pub fn identify(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let now = Timestamp::now();
-        let user = match authenticate::identify(&self.users, peer, headers, now) {
+        let user = match authenticate::identify(&self.users, peer, headers, Timestamp::now()) {
             Ok(user) => user,
             Err(error) => {
                 // Guessing is slowed down too.
@@ -155,11 +157,17 @@ impl Access {
             let nobody = user.is_anonymous().then(|| format!("from {}", peer.network()));
             self.count(nobody.as_deref().unwrap_or(&user.name))?;
         }
-        let Some(other) = authenticate::impersonated(headers)? else {
-            return Ok(Caller { user, impersonated_by: None, unlimited });
-        };
-        self.may_be(&user, &other.name, &other.groups)?;
-        Ok(Caller { user: other, impersonated_by: Some(user.name), unlimited })
+        Ok(Caller { user, impersonated_by: None, unlimited })
+    }
+
+    /// The same caller, or who it wants to be seen as, if the request's headers say so and it may.
+    ///
+    /// # Errors
+    /// 403: it may not act as who it says. 400: who that is cannot be understood.
+    pub fn acting(&self, caller: Caller, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let Some(other) = authenticate::impersonated(headers)? else { return Ok(caller) };
+        self.may_be(&caller.user, &other.name, &other.groups)?;
+        Ok(Caller { user: other, impersonated_by: Some(caller.user.name), ..caller })
     }
 
     /// Whether this user may do this.
@@ -213,14 +221,7 @@ impl Access {
     /// A name for a request, other than those of all before it.
     pub fn request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let start = self.started_at();
-        format!("{start:08x}-{number:08x}")
-    }
-
-    /// Tells the requests of this daemon from those of the one before.
-    fn started_at(&self) -> u64 {
-        let ago = i64::try_from(self.started.elapsed().as_secs()).unwrap_or_default();
-        u64::try_from(Timestamp::now().as_second() - ago).unwrap_or_default()
+        format!("{:08x}-{number:08x}", self.born)
     }
 
     /// Takes one request's room from a user, or from whoever it is.

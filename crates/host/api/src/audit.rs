@@ -51,6 +51,8 @@ pub struct AuditRecord<'a> {
     pub caller: Option<&'a Caller>,
     /// What it asked for; nothing, if its path could not be read.
     pub asked: Option<&'a Attributes>,
+    /// The name of what it created, if its path does not say it.
+    pub created: Option<&'a str>,
     /// The HTTP status of its answer.
     pub code: u16,
     /// How long the answer took.
@@ -74,8 +76,7 @@ impl AuditRecord<'_> {
     fn line(&self, now: Timestamp) -> String {
         let mut line = Map::new();
         let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
-        let milliseconds = now.round(jiff::Unit::Millisecond).unwrap_or(now);
-        put("time", milliseconds.to_string().into());
+        put("time", now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into());
         put("id", self.id.into());
         put("user", self.caller.map(|caller| caller.user.name.as_str()).into());
         put("groups", self.caller.map(|caller| caller.user.groups.clone()).unwrap_or_default().into());
@@ -92,11 +93,14 @@ impl AuditRecord<'_> {
                     ("resource", &target.resource),
                     ("subresource", &target.subresource),
                     ("namespace", &target.namespace),
-                    ("name", &target.name),
                 ] {
                     if !text.is_empty() || name == "group" {
                         put(name, text.as_str().into());
                     }
+                }
+                let name = Some(target.name.as_str()).filter(|name| !name.is_empty()).or(self.created);
+                if let Some(name) = name {
+                    put("name", name.into());
                 }
             }
             None => {}

@@ -284,7 +284,7 @@ async fn what_was_done_is_noted_and_no_secret_of_it() {
     assert_eq!(
         brief,
         [
-            "system:root create users/- 201",
+            "system:root create users/ana 201",
             "system:root create users/ana 201",
             "ana create vpcs/- 201",
             "ana list vpcs/- 403",

@@ -2,6 +2,8 @@
 //!
 //! Every command's help has a summary, examples, and a line that says what needs root.
 
+pub(crate) mod user;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
 use madang_model::Selector;
+use user::{AuditPath, KubeconfigArgs, ListenAddress, UserArgs};
 
 /// The help's colours; clap leaves them out where none are wanted.
 const STYLES: Styles = Styles::styled()
@@ -92,6 +95,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     Logs(LogsArgs),
     Explain(ExplainArgs),
+    User(UserArgs),
+    Kubeconfig(KubeconfigArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Completion(CompletionArgs),
@@ -166,16 +171,25 @@ pub(crate) struct DownArgs {
 
 /// Run the daemon in the foreground
 ///
-/// It makes the kernel what the resources say, and answers the API on a Unix socket. Its log goes to standard error.
-/// SIGTERM or Ctrl-C ends it; instances and packets go on without it, and the next one takes them over.
+/// It makes the kernel what the resources say, and answers the API on a Unix socket and over TLS. Its log goes to standard
+/// error. SIGTERM or Ctrl-C ends it; instances and packets go on without it, and the next one takes them over.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang serve                       as the system's one\n  sudo madang serve --root /tmp/other     another one beside it\n\nNeeds root: yes."
+    after_help = "Examples:\n  sudo madang serve                          as the system's one\n  sudo madang serve --listen 0.0.0.0:7443 --tls-san api.example.com\n  sudo madang serve --root /tmp/other        another one beside it\n\nNeeds root: yes."
 )]
 pub(crate) struct ServeArgs {
     /// Started by `up`, to be ended by `down` when nothing is left
     #[arg(long, hide = true)]
     pub(crate) ephemeral: bool,
+    /// Where to serve the API over TLS, or none; if left out 127.0.0.1:7443, if that is free, and nowhere with --root
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<ListenAddress>,
+    /// Another name or address that clients use for this host; can be given several times
+    #[arg(long = "tls-san", value_name = "NAME")]
+    pub(crate) tls_names: Vec<String>,
+    /// Where to write who did what, or none; if left out audit.log beside the store
+    #[arg(long, value_name = "PATH")]
+    pub(crate) audit_log: Option<AuditPath>,
 }
 
 /// Create and change what files declare

@@ -11,11 +11,13 @@ mod events;
 mod exec;
 mod explain;
 mod get;
+mod kubeconfig;
 mod logs;
 mod plan;
 mod schema;
 mod serve;
 mod up;
+mod user;
 mod version;
 
 use crate::args::{Command, Format, ReportFormat};
@@ -39,6 +41,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Exec(args) => exec::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Explain(args) => explain::run(context, args).await,
+        Command::User(args) => user::run(context, args).await,
+        Command::Kubeconfig(args) => kubeconfig::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completion(args) => completion::run(context, args),

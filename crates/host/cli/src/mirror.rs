@@ -146,6 +146,7 @@ pub(crate) fn is_the_daemons(resource: &Resource) -> bool {
     match resource.kind() {
         Kind::Node | Kind::Event => true,
         Kind::Namespace => resource.metadata().name == DEFAULT_NAMESPACE,
-        _ => false,
+        // The roles that are there from the start.
+        _ => resource.metadata().labels.contains_key(madang_access::BOOTSTRAPPING),
     }
 }

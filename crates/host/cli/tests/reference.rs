@@ -51,15 +51,21 @@ fn commands_page() -> String {
          Every command takes the global options; below they are left out.\n",
         help(&command)
     );
-    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+    add_commands(&mut page, "madang", &command);
+    page
+}
+
+/// The commands of a command, each with those that it has itself.
+fn add_commands(page: &mut String, before: &str, of: &clap::Command) {
+    for command in of.get_subcommands().filter(|command| !command.is_hide_set()) {
         let without_globals = command.clone().mut_args(|arg| {
             let hide = arg.is_global_set();
             arg.hide(hide)
         });
-        write!(page, "\n## madang {}\n\n```text\n{}\n```\n", command.get_name(), help(&without_globals))
-            .unwrap();
+        let name = format!("{before} {}", command.get_name());
+        write!(page, "\n## {name}\n\n```text\n{}\n```\n", help(&without_globals)).unwrap();
+        add_commands(page, &name, command);
     }
-    page
 }
 
 fn help(command: &clap::Command) -> String {

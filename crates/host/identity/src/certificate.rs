@@ -63,7 +63,7 @@ fn contents(r: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Certificate> {
         values.map(|(_, value)| value.clone().ok_or_else(invalid))
     };
     // Of several common names the last is the most specific.
-    let user = of(COMMON_NAME).last().transpose()?.unwrap_or_default();
+    let user = of(COMMON_NAME).next_back().transpose()?.unwrap_or_default();
     let groups = of(ORGANIZATION).collect::<Result<_, _>>()?;
     Ok(Certificate { user, groups, serial: hex(&serial), from, until, public_key })
 }

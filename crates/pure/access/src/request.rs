@@ -116,7 +116,7 @@ fn values<'a>(query: &'a str, wanted: &'a str) -> impl Iterator<Item = Cow<'a, s
 
 /// A text without its escapes (RFC 3986, section 2.1); in a query a plus is a space.
 fn decoded(text: &str, in_query: bool) -> Result<Cow<'_, str>, BadPath> {
-    if !text.contains('%') && !(in_query && text.contains('+')) {
+    if !(text.contains('%') || in_query && text.contains('+')) {
         return Ok(Cow::Borrowed(text));
     }
     let mut bytes = Vec::with_capacity(text.len());

@@ -9,7 +9,15 @@ const SOCKET: Peer = Peer::Socket { uid: Some(1000), gid: Some(100), pid: Some(7
 
 fn record<'a>(id: &'a str, asked: &'a Attributes, caller: &'a Caller) -> AuditRecord<'a> {
     let duration = Duration::from_micros(1500);
-    AuditRecord { id, peer: &SOCKET, caller: Some(caller), asked: Some(asked), code: 201, duration }
+    AuditRecord {
+        id,
+        peer: &SOCKET,
+        caller: Some(caller),
+        asked: Some(asked),
+        created: None,
+        code: 201,
+        duration,
+    }
 }
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -22,10 +30,10 @@ fn a_line_says_who_did_what_and_from_where() {
     (caller.user, caller.impersonated_by) = (User::new("ana", ["dev"]), Some("root".to_owned()));
     let asked = Attributes::resource("create", "madang.dev", "instances").part("exec");
     let asked = asked.in_namespace("shop").named("web-1");
-    let line = record("1-2", &asked, &caller).line("2026-01-02T03:04:05.6789Z".parse().unwrap());
+    let line = record("1-2", &asked, &caller).line("2026-01-02T03:04:05.6Z".parse().unwrap());
     assert_eq!(
         line,
-        r#"{"time":"2026-01-02T03:04:05.679Z","id":"1-2","user":"ana","groups":["dev"],"impersonatedBy":"root","source":{"socket":{"uid":1000,"gid":100,"pid":7}},"verb":"create","group":"madang.dev","resource":"instances","subresource":"exec","namespace":"shop","name":"web-1","code":201,"milliseconds":1}"#
+        r#"{"time":"2026-01-02T03:04:05.600Z","id":"1-2","user":"ana","groups":["dev"],"impersonatedBy":"root","source":{"socket":{"uid":1000,"gid":100,"pid":7}},"verb":"create","group":"madang.dev","resource":"instances","subresource":"exec","namespace":"shop","name":"web-1","code":201,"milliseconds":1}"#
     );
     let address = "192.0.2.1:5000".parse().unwrap();
     let unknown = AuditRecord {

@@ -31,11 +31,14 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// The header with a request's name, as Kubernetes has it: it is in the audit log too.
 const AUDIT_ID: &str = "audit-id";
 
+/// The name of what a request created, which its URL does not say: who answers may put it into the answer's extensions, for
+/// the audit log.
+#[derive(Clone, Debug)]
+pub(super) struct Created(pub(super) String);
+
 /// Room for what goes on. An upgraded connection outlives its answer: who speaks on it must hold it too, and finds it with
 /// the request (an extension of the type `Arc<WatchPermit>`).
 type Room = Option<Arc<WatchPermit>>;
-
-type Admitted = (Caller, Room);
 
 /// One connection's requests, and where they come from.
 #[derive(Clone)]
@@ -57,24 +60,27 @@ impl Guard {
         let (started, id) = (Instant::now(), self.access.request_id());
         let uri = request.uri();
         let asked = Attributes::of_request(request.method().as_str(), uri.path(), uri.query());
-        let caller = match &asked {
+        let (caller, room) = match &asked {
             Ok(asked) => self.admit(request.headers().clone(), asked.clone()).await,
-            Err(error) => Err((None, ApiError::bad_request(error.to_string()))),
+            Err(error) => (None, Err(ApiError::bad_request(error.to_string()))),
         };
-        let (caller, mut response) = match caller {
-            Ok((caller, room)) => {
+        let mut response = match (&caller, room) {
+            (Some(caller), Ok(room)) => {
                 let response = self.admitted(request, caller.clone(), room.clone(), permit).await;
-                (Some(caller), response.map(|body| Held { body, _room: room }))
+                response.map(|body| Held { body, _room: room })
             }
-            Err((caller, error)) => (caller, refusal(&error).map(Held::from)),
+            (None, Ok(_)) => refusal(&ApiError::internal("it is not known who asks")).map(Held::from),
+            (_, Err(error)) => refusal(&error).map(Held::from),
         };
         if let Ok(id) = header::HeaderValue::from_str(&id) {
             response.headers_mut().insert(AUDIT_ID, id);
         }
+        let created = response.extensions().get::<Created>().map(|Created(name)| name.clone());
         self.access.record(&AuditRecord {
             id: &id,
             peer: &self.peer,
             caller: caller.as_ref(),
+            created: created.as_deref(),
             asked: asked.as_ref().ok(),
             code: response.status().as_u16(),
             duration: started.elapsed(),
@@ -82,25 +88,25 @@ impl Guard {
         Ok(response)
     }
 
-    /// Who asks, if they may, and room for what goes on; else why not, and who it was, if that is known.
-    async fn admit(
-        &self,
-        headers: HeaderMap,
-        asked: Attributes,
-    ) -> Result<Admitted, (Option<Caller>, ApiError)> {
+    /// Who asks, if that is known; and room for what goes on, if they may have it.
+    async fn admit(&self, headers: HeaderMap, asked: Attributes) -> (Option<Caller>, Result<Room, ApiError>) {
         let (access, peer) = (Arc::clone(&self.access), Arc::clone(&self.peer));
         // It reads the store.
         let admitted = tokio::task::spawn_blocking(move || {
-            let caller = access.identify(&peer, &headers).map_err(|error| (None, error))?;
+            let caller = match access.identify(&peer, &headers) {
+                Ok(caller) => caller,
+                Err(error) => return (None, Err(error)),
+            };
+            let caller = match access.acting(caller.clone(), &headers) {
+                Ok(acting) => acting,
+                Err(error) => return (Some(caller), Err(error)),
+            };
             let room = access.decide(&caller.user, &asked).and_then(|()| {
                 if goes_on(&asked) { access.watching(&caller).map(Arc::new).map(Some) } else { Ok(None) }
             });
-            match room {
-                Ok(room) => Ok((caller, room)),
-                Err(error) => Err((Some(caller), error)),
-            }
+            (Some(caller), room)
         });
-        admitted.await.unwrap_or_else(|error| Err((None, unfinished(&error))))
+        admitted.await.unwrap_or_else(|error| (None, Err(unfinished(&error))))
     }
 
     async fn admitted(
@@ -132,7 +138,11 @@ impl Guard {
         let access = Arc::clone(&self.access);
         let answered = tokio::task::spawn_blocking(move || access.answer(&caller, &method, &route, &body));
         let (code, answer) = answered.await.map_err(|error| unfinished(&error))??;
-        Ok(answer::json(code, &answer))
+        let mut response = answer::json(code, &answer);
+        if let Some(name) = answer["metadata"]["name"].as_str() {
+            response.extensions_mut().insert(Created(name.to_owned()));
+        }
+        Ok(response)
     }
 }
 

@@ -26,8 +26,10 @@ fn clap_finds_no_fault() {
 
 #[test]
 fn every_command_has_a_summary_examples_and_says_what_needs_root() {
-    for command in Cli::command().get_subcommands() {
-        let help = help(&[command.get_name()]);
+    let all = Cli::command();
+    let inner = all.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for command in all.get_subcommands().chain(inner) {
+        let help = command.clone().term_width(80).render_long_help().to_string();
         assert!(command.get_about().is_some(), "{}", command.get_name());
         assert!(help.contains("Examples:\n  "), "{help}");
         assert!(help.contains("Needs root: "), "{help}");
@@ -56,6 +58,8 @@ fn the_first_help() {
       exec        Run a command in an instance's sandbox
       logs        Print what an instance's process wrote
       explain     Say why a packet goes where it goes
+      user        Give people and programs access to the API
+      kubeconfig  Print a kubeconfig, for kubectl and other clients of Kubernetes
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
       completion  Print a shell's completion script

@@ -114,7 +114,7 @@ fn masters_may_do_everything_without_any_role() {
 fn the_rules_of_a_user_are_those_of_the_project_and_of_all() {
     let (look, change) = (rule_of(&["get"], &["vpcs"]), rule_of(&["update"], &["vpcs"]));
     let policy = Policy::new(&[
-        role("", "look", &[look.clone()]),
+        role("", "look", std::slice::from_ref(&look)),
         role("a", "change", &[change.clone(), look.clone()]),
         binding("", "all", "ClusterRole:look", &["Group:dev"]),
         binding("a", "some", "Role:change", &["User:ana"]),
