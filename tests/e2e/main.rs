@@ -3,6 +3,7 @@
 //! Each test has a root directory of its own, so that they run beside each other, and removes what it made, also when it
 //! fails. They need root: without it they say that they are skipped, and fail where CI is set.
 
+mod changes;
 mod chaos;
 mod cloud;
 mod lifecycle;

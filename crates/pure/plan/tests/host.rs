@@ -220,7 +220,7 @@ fn what_broke_is_mended() {
     let network = network(SHOP);
     let uid = "uid-web-1";
     type Break = fn(&mut HostObserved);
-    let cases: [(Break, &[&str]); 6] = [
+    let cases: [(Break, &[&str]); 7] = [
         (
             |host| host.ports.get_mut("uid-web-1").unwrap().attached = false,
             &["attach the datapath to the port of web-1"],
