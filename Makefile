@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 MADANG := target/debug/madang
 
-.PHONY: help build demo test verify verify-long bench bench-datapath install-hooks
+.PHONY: help build demo test verify verify-guest verify-long bench bench-datapath install-hooks
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,7 +30,12 @@ verify: ## formatting, lints, licences, architecture, scripts, docs
 	cargo run --locked -q -p xtask -- arch
 	shellcheck scripts/* .ci/run benches/datapath/*.sh
 
-verify-long: ## what takes long: five million packets through both pipelines
+verify-guest: ## the demo, limits and the datapath on another host: Debian 12, Linux 6.1, cgroups v2
+	@scripts/setup build demo guest
+	cargo build --locked -p madang
+	@scripts/verify-guest $(MADANG)
+
+verify-long: verify-guest ## what takes long: verify-guest, and five million packets through both pipelines
 	@scripts/setup build demo test
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 

@@ -73,9 +73,14 @@ impl Cloud {
 
     /// The daemon's child process, started by this test and not by `up`, so that it can be killed.
     pub(crate) fn serve(&mut self) {
+        self.serve_with(&["--listen", "none"]);
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn serve_with(&mut self, arguments: &[&str]) {
         let log = File::create(self.root().join("serve.log")).expect("a log file");
-        let child =
-            self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("madang starts");
+        let mut command = self.command(&[&["serve"], arguments].concat());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("madang starts");
         self.daemon = Some(child);
         let answers = || self.madang(&["get", "vpcs"]).code == 0;
         assert!(eventually(answers), "the daemon does not answer: {}", self.serve_log());
@@ -155,9 +160,13 @@ impl Cloud {
         Background(child.expect("ip starts"))
     }
 
-    /// The network namespace of an instance, as a file.
+    /// The network namespace of an instance of the default project, as a file.
     pub(crate) fn netns(&self, instance: &str) -> PathBuf {
-        let object = self.json(&["get", "instance", instance]);
+        self.netns_in("default", instance)
+    }
+
+    fn netns_in(&self, project: &str, instance: &str) -> PathBuf {
+        let object = self.json(&["get", "-n", project, "instance", instance]);
         self.root().join("run/netns").join(object["metadata"]["uid"].as_str().expect("it has a uid"))
     }
 
@@ -176,7 +185,17 @@ impl Cloud {
 
     /// Makes something (a socket) inside an instance's network namespace.
     pub(crate) fn inside<T: Send>(&self, instance: &str, make: impl FnOnce() -> T + Send) -> T {
-        let netns = File::open(self.netns(instance)).expect("the instance has a namespace");
+        self.inside_of("default", instance, make)
+    }
+
+    /// The same, of an instance of this project.
+    pub(crate) fn inside_of<T: Send>(
+        &self,
+        project: &str,
+        instance: &str,
+        make: impl FnOnce() -> T + Send,
+    ) -> T {
+        let netns = File::open(self.netns_in(project, instance)).expect("the instance has a namespace");
         std::thread::scope(|scope| {
             let inside = scope.spawn(move || {
                 let network = Some(rustix::thread::LinkNameSpaceType::Network);
@@ -195,8 +214,22 @@ impl Cloud {
 
     /// Tries a TCP connection from inside an instance.
     pub(crate) fn connects(&self, from: &str, to: &str) -> bool {
+        self.connects_in("default", from, to)
+    }
+
+    /// The same, of an instance of this project.
+    pub(crate) fn connects_in(&self, project: &str, from: &str, to: &str) -> bool {
         let to = to.parse().expect("an address and a port");
-        self.inside(from, || TcpStream::connect_timeout(&to, Duration::from_millis(700)).is_ok())
+        self.inside_of(project, from, || TcpStream::connect_timeout(&to, Duration::from_millis(700)).is_ok())
+    }
+
+    /// How many ports of instances there are on the host.
+    pub(crate) fn ports(&self) -> usize {
+        let layout = madang_kernel::Layout::new(Some(self.root()));
+        let uids = fs::read_dir(self.root().join("run/netns")).map(|all| all.flatten().collect::<Vec<_>>());
+        let port = |entry: &fs::DirEntry| layout.port_name(&entry.file_name().to_string_lossy());
+        let there = |entry: &&fs::DirEntry| Path::new("/sys/class/net").join(port(entry)).exists();
+        uids.unwrap_or_default().iter().filter(there).count()
     }
 
     /// What helps when a test fails.
@@ -279,8 +312,13 @@ impl Drop for Background {
 }
 
 /// Whether it becomes true within ten seconds.
-pub(crate) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + Duration::from_secs(10);
+pub(crate) fn eventually(condition: impl FnMut() -> bool) -> bool {
+    within(10, condition)
+}
+
+/// Whether it becomes true within so many seconds.
+pub(crate) fn within(seconds: u64, mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end {
         if condition() {
             return true;
@@ -290,7 +328,7 @@ pub(crate) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     condition()
 }
 
-fn ip(arguments: &[&str]) {
+pub(crate) fn ip(arguments: &[&str]) {
     let status = Command::new("ip").args(arguments).status().expect("ip is installed");
     assert!(status.success(), "ip {arguments:?}");
 }

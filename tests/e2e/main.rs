@@ -5,8 +5,13 @@
 
 mod changes;
 mod chaos;
+mod clients;
 mod cloud;
+mod events;
+mod groups;
+mod kubectl;
 mod lifecycle;
 mod policy;
+mod projects;
 mod recovery;
 mod refusals;

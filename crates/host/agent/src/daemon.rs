@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use madang_api::{Registry, Server};
+use madang_api::{Ended, Registry, Server};
 use madang_compute::Driver;
 use madang_kernel::Layout;
 use madang_kernel::datapath::{Datapath, Options, Reader};
@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::AgentError;
+use crate::events::EventRecorder;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
 use crate::runtime::{HostRuntime, chain};
@@ -32,6 +33,8 @@ pub(crate) struct Agent {
     pub(crate) layout: Layout,
     pub(crate) registry: Registry,
     pub(crate) driver: Driver,
+    /// Takes what happened.
+    pub(crate) events: EventRecorder,
     /// What the kernel has. Only the loop changes it.
     pub(crate) kernel: Reader,
     /// The last picture that the loop has made.
@@ -60,11 +63,11 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
     let mut reconciler = Reconciler::start(Arc::clone(&agent), host)?;
-    let confirmations = agent.registry.clone();
-    let confirmations =
-        tokio::spawn(
-            async move { confirmations.keep_confirmations(crate::confirmations::rolled_back).await },
-        );
+    let (registry, events) = (agent.registry.clone(), agent.events.clone());
+    let confirmations = tokio::spawn(async move {
+        let said = |ended: &Ended| crate::confirmations::rolled_back(&registry, &events, ended);
+        registry.keep_confirmations(said).await;
+    });
     tracing::info!(socket = %server.socket().display(), "ready");
 
     let mut stop = agent.shutdown.subscribe();
@@ -99,6 +102,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         tracing::info!("removing everything from this host");
         crate::teardown::remove_all(&agent, host).await?;
     }
+    agent.events.flush();
     tracing::info!("ended");
     Ok(())
 }
@@ -112,8 +116,12 @@ impl Agent {
             None => std::env::current_exe().map_err(AgentError::Executable)?,
         };
         let datapath = Datapath::open(&layout, &Options::default())?;
+        let registry = Registry::new(Arc::new(store));
+        let events =
+            EventRecorder::start(registry.clone(), crate::node::name()).map_err(AgentError::Thread)?;
         let agent = Self {
-            registry: Registry::new(Arc::new(store)),
+            registry,
+            events,
             driver: Driver::new(layout.clone(), executable),
             kernel: datapath.reader(),
             picture: RwLock::default(),

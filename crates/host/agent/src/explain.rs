@@ -9,7 +9,7 @@ use madang_compile::Instance;
 use madang_datapath::{
     DropReason, Entrance, Entry, Explained, PortId, Probe, Protocol, Stage, Step, Tables, Verdict, VpcId,
 };
-use madang_model::{Kind, ObjectRef, origin};
+use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, bare, origin, qualified};
 
 use crate::daemon::Agent;
 use crate::probe::live;
@@ -23,7 +23,8 @@ const SOURCE_PORT: u16 = 32768;
 pub(crate) fn explain(agent: &Agent, query: &ExplainQuery) -> Result<Explanation, ApiError> {
     let picture = agent.picture();
     let tables = agent.kernel.observe().map_err(|error| ApiError::internal(chain(&error)))?;
-    let asked = Question { picture: &picture, tables: &tables };
+    let project = if query.namespace.is_empty() { DEFAULT_NAMESPACE } else { &query.namespace };
+    let asked = Question { picture: &picture, tables: &tables, project };
     let (probe, from) = asked.probe(query)?;
     let explained = madang_datapath::explain(&tables, None, &probe);
     let mut explanation = asked.explanation(&explained);
@@ -41,6 +42,8 @@ pub(crate) fn explain(agent: &Agent, query: &ExplainQuery) -> Result<Explanation
 struct Question<'a> {
     picture: &'a Picture,
     tables: &'a Tables,
+    /// The project of the names in the question.
+    project: &'a str,
 }
 
 impl<'a> Question<'a> {
@@ -84,6 +87,8 @@ impl<'a> Question<'a> {
     }
 
     fn instance(&self, name: &str) -> Option<&'a Instance> {
+        let (project, name) = name.split_once('/').unwrap_or((self.project, name));
+        let name = qualified(Some(project), name);
         self.picture.world.network.instances.values().find(|instance| instance.name == name)
     }
 
@@ -145,10 +150,18 @@ impl<'a> Question<'a> {
     }
 
     fn nobody(&self, name: &str) -> ApiError {
-        let known: Vec<_> = self.picture.world.network.instances.values().map(|i| i.name.as_str()).collect();
+        let all = self.picture.world.network.instances.values().map(|instance| instance.name.as_str());
+        let of_project = |name: &&str| qualified(Some(self.project), bare(name)) == **name;
+        let known: Vec<_> = all.filter(of_project).map(bare).collect();
+        let place = match self.project {
+            DEFAULT_NAMESPACE => String::new(),
+            project => format!(" in the project {project}"),
+        };
         let message = match known.as_slice() {
-            [] => format!("there is no instance \"{name}\", nor any other, and it is no address"),
-            known => format!("\"{name}\" is neither an instance ({}) nor an address", known.join(", ")),
+            [] => format!("there is no instance \"{name}\"{place}, nor any other, and it is no address"),
+            known => {
+                format!("\"{name}\" is neither an instance{place} ({}) nor an address", known.join(", "))
+            }
         };
         ApiError::new(Reason::NotFound, message)
     }

@@ -141,21 +141,23 @@ impl Host {
         Ok(mac)
     }
 
-    /// Makes the firewall's table hold the ports that exist or are about to.
-    fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<()> {
+    /// Makes the firewall's table hold the ports that exist or are about to. Whether somebody else had changed it.
+    fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<bool> {
         let uids = desired.ports.iter().map(|port| &port.uid).chain(observed.ports.keys());
         let names: BTreeSet<String> = uids.map(|uid| self.layout.port_name(uid)).collect();
         let fresh =
             self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
         if fresh {
-            return Ok(());
+            return Ok(false);
         }
         let held = self.guard.observe().map_err(|e| chain(&e))?;
-        if held.as_ref() != Some(&names) && !(held.is_none() && names.is_empty()) {
+        let differs = held.as_ref() != Some(&names) && !(held.is_none() && names.is_empty());
+        if differs {
             self.guard.ensure(&names).map_err(|e| chain(&e))?;
         }
+        let ours = self.guarded.as_ref().is_some_and(|(ours, _)| *ours == names);
         self.guarded = Some((names, Instant::now()));
-        Ok(())
+        Ok(differs && ours)
     }
 
     /// Carries out a plan, step by step, until it is told to end. What fails for one instance is not tried further for it,
@@ -282,16 +284,21 @@ impl Host {
         expect_link(&self.layout.port_name(uid))
     }
 
-    /// Clears away what has expired, now and then; and keeps the firewall's table.
-    pub(crate) fn sweep(&mut self, desired: &Desired, observed: &HostObserved) -> Result<()> {
-        self.keep_guard(desired, observed)?;
+    /// Clears away what has expired, now and then; and keeps the firewall's table. What it put right that somebody else had
+    /// changed, in words.
+    pub(crate) fn sweep(
+        &mut self,
+        desired: &Desired,
+        observed: &HostObserved,
+    ) -> Result<Option<&'static str>> {
+        let mended = self.keep_guard(desired, observed)?;
         if self.collected.elapsed() >= COLLECT {
             self.collected = Instant::now();
             self.datapath.collect().map_err(|e| chain(&e))?;
             // An index comes again for another interface, which must not have the drops of this one.
             self.datapath.forget_drops(&self.links).map_err(|e| chain(&e))?;
         }
-        Ok(())
+        Ok(mended.then_some("write the firewall's table"))
     }
 
     /// Removes the firewall's table.

@@ -19,7 +19,7 @@ pub(crate) fn name() -> String {
 }
 
 /// Makes this host's Node, if it is not there, and brings what it says of the host up to date.
-pub(crate) fn register(registry: &Registry) -> Result<(), ApiError> {
+pub(crate) fn register(registry: &Registry) -> Result<Resource, ApiError> {
     let object = ObjectRef::new(Kind::Node, name());
     let resource = match registry.find(&object)? {
         Some(resource) => resource,
@@ -32,10 +32,10 @@ pub(crate) fn register(registry: &Registry) -> Result<(), ApiError> {
             }
         }
     };
-    let Resource::Node(mut node) = resource else { return Ok(()) };
+    let Resource::Node(mut node) = resource else { return Ok(resource) };
     node.status = NodeStatus { conditions: node.status.conditions, ..facts()? };
     node.metadata.resource_version = None;
-    registry.update_status(Resource::Node(node)).map(drop)
+    registry.update_status(Resource::Node(node))
 }
 
 fn facts() -> Result<NodeStatus, ApiError> {

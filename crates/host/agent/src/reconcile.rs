@@ -1,5 +1,7 @@
 //! The loop: what is declared, what is there, what differs; do it, and say what is true.
 
+mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +9,20 @@ use std::time::Duration;
 use madang_api::{ApiError, INSTANCE_FINALIZER, Reason};
 use madang_compile::Desired;
 use madang_compute::State;
-use madang_model::{Kind, ObjectRef, Resource};
+use madang_model::{Kind, Layout, ObjectRef, Resource};
 use madang_plan::{Action, Plan};
 use madang_store::Revision;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::AgentError;
+use crate::controllers::{Controllers, GroupReport};
 use crate::daemon::Agent;
+use crate::events::story;
 use crate::host::{Facts, Host, subject};
+use crate::memory::OutOfMemory;
 use crate::runtime::chain;
-use crate::status::{InstanceFacts, Verdict, updated};
+use crate::status::{InstanceFacts, More, Verdict, updated};
 use crate::workloads::Workloads;
 use crate::world::World;
 
@@ -44,13 +49,28 @@ pub(crate) struct Reconciler {
 impl Reconciler {
     /// Starts the loop.
     pub(crate) fn start(agent: Arc<Agent>, host: Host) -> Result<Self, AgentError> {
-        crate::node::register(&agent.registry)?;
+        agent.registry.ensure_default_project()?;
+        let node = crate::node::register(&agent.registry)?;
+        let version = env!("CARGO_PKG_VERSION");
+        agent.events.normal(&node, "DaemonStarted", format!("madang {version} looks after this host"));
         let (ended, receiver) = oneshot::channel();
         let runtime = Handle::current();
         let workloads = Workloads::new(agent.driver.clone(), runtime.clone());
-        let (seen, said) = (None, BTreeSet::new());
+        let memory = OutOfMemory::new(&agent.layout);
+        let controllers = Controllers::new(agent.registry.clone(), agent.events.clone());
         let body = move || {
-            let mut this = Loop { agent, host, workloads, seen, said };
+            let mut this = Loop {
+                agent,
+                host,
+                workloads,
+                memory,
+                controllers,
+                addresses: story::Addresses::default(),
+                world: None,
+                settled: None,
+                seen: None,
+                said: BTreeSet::new(),
+            };
             this.run(&runtime);
             let _ = ended.send(this.host);
         };
@@ -72,6 +92,13 @@ struct Loop {
     agent: Arc<Agent>,
     host: Host,
     workloads: Workloads,
+    memory: OutOfMemory,
+    controllers: Controllers,
+    addresses: story::Addresses,
+    /// What is declared, and the store's revision at which it was read.
+    world: Option<(Revision, Arc<World>)>,
+    /// What was declared when the host last was as declared: what differs from that then was not done by Madang.
+    settled: Option<Arc<World>>,
     /// What was last reported on.
     seen: Option<(Revision, Facts, Turn)>,
     /// The troubles of the last turn, so that one that stays is said once.
@@ -105,6 +132,8 @@ struct Turn {
     failed: BTreeMap<String, String>,
     /// What failed for everybody.
     broken: Option<String>,
+    /// How each group of instances is, by its uid.
+    groups: BTreeMap<String, GroupReport>,
     /// What is not well, in words.
     troubles: BTreeSet<String>,
     /// Whether something was done, so that there is more to see soon.
@@ -138,13 +167,16 @@ impl Loop {
     fn turn(&mut self) -> Turn {
         let mut turn = Turn { failed: self.workloads.settle(), ..Turn::default() };
         let last = self.agent.picture();
-        let world = match self.world(&last) {
+        let world = match self.world() {
             Ok(world) => world,
             Err(error) => {
                 turn.troubles.insert(format!("cannot read what is declared: {}", chain(&error)));
                 return turn;
             }
         };
+        let controlled = self.controllers.turn(&world);
+        turn.groups = controlled.groups;
+        turn.troubles.extend(controlled.troubles);
         let facts = match self.look(&world, &last) {
             Ok((picture, facts)) => {
                 let desired = self.mend(&picture, &facts, &mut turn);
@@ -159,18 +191,23 @@ impl Loop {
             }
         };
         turn.troubles.extend(turn.failed.values().chain(&turn.broken).cloned());
+        self.tell_of_memory(&world, &facts);
         self.report(&world, facts, &mut turn);
         turn
     }
 
     /// What is declared now.
-    fn world(&self, last: &Picture) -> Result<Arc<World>, ApiError> {
-        let read = last.world.revision == self.agent.registry.revision() && !last.world.resources.is_empty();
-        if read {
-            Ok(Arc::clone(&last.world))
-        } else {
-            World::read(&self.agent.registry, &self.agent.layout).map(Arc::new)
-        }
+    fn world(&mut self) -> Result<Arc<World>, ApiError> {
+        // What is written from here on is read in the next turn, if it was not read already.
+        let revision = self.agent.registry.revision();
+        let last = match &self.world {
+            Some((read, world)) if *read == revision => return Ok(Arc::clone(world)),
+            Some((_, world)) => Arc::clone(world),
+            None => Arc::default(),
+        };
+        let world = World::read(&self.agent.registry, &self.agent.layout, &last)?;
+        self.world = Some((revision, Arc::clone(&world)));
+        Ok(world)
     }
 
     /// What is on the host now, and what it must have.
@@ -192,8 +229,17 @@ impl Loop {
         spare(&mut plan, &picture.world);
         turn.troubles.extend(plan.not_done.iter().map(|not_done| format!("not done: {not_done}")));
         if plan.is_empty() {
-            if let Err(error) = self.host.sweep(&picture.desired, &facts.observed) {
-                turn.troubles.insert(format!("cannot keep the host tidy: {error}"));
+            match self.host.sweep(&picture.desired, &facts.observed) {
+                Ok(Some(mended)) => {
+                    let node = picture.world.find(&ObjectRef::new(Kind::Node, crate::node::name()));
+                    let message = format!("somebody else had changed this on the host; put right: {mended}");
+                    node.into_iter().for_each(|node| self.agent.events.normal(node, "Mended", &message));
+                }
+                Ok(None) => {}
+                Err(error) => drop(turn.troubles.insert(format!("cannot keep the host tidy: {error}"))),
+            }
+            if turn.failed.is_empty() {
+                self.settled = Some(Arc::clone(&picture.world));
             }
             return None;
         }
@@ -203,6 +249,12 @@ impl Loop {
         let is_ending = || shutdown.borrow().is_some();
         let both = (&*picture.desired, &facts.observed);
         let done = self.host.carry_out(&plan, &picture.world, both, &mut self.workloads, is_ending);
+        let settled = self.settled.take().filter(|settled| settled.network == picture.world.network);
+        if settled.is_some() {
+            for (resource, message) in drift::mended(&plan, &done, &picture.world) {
+                self.agent.events.normal(resource, "Mended", message);
+            }
+        }
         turn.busy = !idle && done.failed.is_empty() && done.broken.is_none();
         turn.failed.extend(done.failed);
         turn.broken = done.broken;
@@ -217,6 +269,8 @@ impl Loop {
         }
         let (_, facts, _) = &now;
         self.workloads.forget(|uid| !world.workloads.contains_key(uid) && !facts.processes.contains_key(uid));
+        let uids: BTreeSet<_> = world.resources.iter().filter_map(|r| r.metadata().uid.as_deref()).collect();
+        self.addresses.forget(|uid| uids.contains(uid));
         let time = crate::node::now();
         let node = crate::node::name();
         if world.find(&ObjectRef::new(Kind::Node, &node)).is_none()
@@ -224,15 +278,16 @@ impl Loop {
         {
             turn.troubles.insert(format!("cannot record this host: {}", chain(&error)));
         }
-        for resource in &world.resources {
+        // Kinds that are nothing but what they say have no status.
+        for resource in world.resources.iter().filter(|r| r.kind().layout() == Layout::Spec) {
             let written = if resource.metadata().deletion_timestamp.is_some() {
                 self.let_go(resource, facts, turn)
             } else {
-                let (verdict, instance) = self.verdict(resource, (world, &node), facts, turn);
-                let new = updated(resource, &verdict, instance, &time);
-                new.map_or(Ok(()), |new| self.agent.registry.update_status(new).map(drop))
+                let (verdict, more) = self.verdict(resource, (world, &node), facts, turn);
+                self.write(resource, updated(resource, &verdict, more, &time))
             };
             match written {
+                // Somebody was faster: the next turn sees it.
                 Err(error) if error.is(Reason::Conflict) || error.is(Reason::NotFound) => {}
                 Err(error) => {
                     // The disk is full, say: the others would fare no better.
@@ -254,22 +309,30 @@ impl Loop {
         (world, node): (&World, &str),
         facts: &Facts,
         turn: &mut Turn,
-    ) -> (Verdict, Option<InstanceFacts>) {
+    ) -> (Verdict, More) {
         if let Some(wrong) = world.wrong.get(&resource.object_ref()) {
-            return (wrong.clone(), None);
+            return (wrong.clone(), More::Nothing);
         }
         if !world.holds(resource) {
             let message = "something that it refers to is not right: look at what that says";
-            return (Verdict::not_ready("DependencyNotReady", message), None);
+            return (Verdict::not_ready("DependencyNotReady", message), More::Nothing);
         }
         if let Some(asserted) = world.asserted.get(&resource.object_ref()) {
-            return (asserted.clone(), None);
+            return (asserted.clone(), More::Nothing);
         }
         let verdict = match resource {
             Resource::Instance(instance) => {
                 let uid = instance.metadata.uid.as_deref().unwrap_or_default();
                 return self.instance(uid, node, facts, turn);
             }
+            Resource::InstanceGroup(group) => {
+                let report = turn.groups.get(group.metadata.uid.as_deref().unwrap_or_default());
+                return match report {
+                    Some(report) => (report.verdict.clone(), More::Group(report.clone())),
+                    None => (Verdict::not_ready("Scaling", "its instances are being made"), More::Nothing),
+                };
+            }
+            Resource::Namespace(_) => Verdict::ready("Active", "resources can be made in it"),
             Resource::Node(other) if other.metadata.name != node => {
                 Verdict::not_ready("NotThisHost", format!("this daemon runs on {node}"))
             }
@@ -287,16 +350,34 @@ impl Loop {
                 (None, _) => Verdict::ready("Programmed", "in force on this host"),
             },
         };
-        (verdict, None)
+        (verdict, More::Nothing)
     }
 
-    fn instance(
-        &self,
-        uid: &str,
-        node: &str,
-        facts: &Facts,
-        turn: &mut Turn,
-    ) -> (Verdict, Option<InstanceFacts>) {
+    /// Tells of instances in which something was killed for lack of memory.
+    fn tell_of_memory(&mut self, world: &World, facts: &Facts) {
+        let there: BTreeSet<_> = facts.processes.keys().map(String::as_str).collect();
+        for uid in self.memory.news(&there) {
+            let found = world.resources.iter().find(|r| r.metadata().uid.as_ref() == Some(&uid));
+            let Some(resource @ Resource::Instance(instance)) = found else { continue };
+            let limit = instance.spec.resources.memory;
+            let limit = limit.map(|limit| format!(" ({limit})")).unwrap_or_default();
+            let message = format!(
+                "a process in it was killed: it needed more than its limit of memory{limit}; allow it more with spec.resources.memory"
+            );
+            self.agent.events.warning(resource, "OOMKilled", message);
+        }
+    }
+
+    /// Writes a status, and tells what it says that is new.
+    fn write(&mut self, old: &Resource, new: Option<Resource>) -> Result<(), ApiError> {
+        let Some(new) = new else { return Ok(()) };
+        let written = self.agent.registry.update_status(new)?;
+        let told = self.addresses.news(old).into_iter().chain(story::between(old, &written));
+        told.for_each(|told| self.agent.events.tell(&written, told));
+        Ok(())
+    }
+
+    fn instance(&self, uid: &str, node: &str, facts: &Facts, turn: &mut Turn) -> (Verdict, More) {
         let process = facts.processes.get(uid);
         let known = InstanceFacts {
             node: node.to_owned(),
@@ -325,11 +406,14 @@ impl Loop {
                 Verdict::not_ready("Creating", "its port and its process are being made")
             }
         };
-        (verdict, Some(known))
+        (verdict, More::Instance(known))
     }
 
-    /// An instance that is being deleted is let go when nothing of it is left.
+    /// An instance that is being deleted is let go when nothing of it is left. Other kinds are not on the host by themselves.
     fn let_go(&self, resource: &Resource, facts: &Facts, turn: &Turn) -> Result<(), ApiError> {
+        if resource.kind() != Kind::Instance {
+            return Ok(());
+        }
         let uid = resource.metadata().uid.as_deref().unwrap_or_default();
         let observed = &facts.observed;
         let left = observed.namespaces.contains(uid)

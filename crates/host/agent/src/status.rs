@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use madang_model::{Condition, ConditionStatus, Diagnostic, ObjectRef, ProcessStatus, Resource};
 use madang_plan::{Asserted, Standing};
 
+use crate::controllers::GroupReport;
+
 /// The one condition that every resource has.
 const READY: &str = "Ready";
 
@@ -76,21 +78,37 @@ pub(crate) struct InstanceFacts {
     pub(crate) process: Option<ProcessStatus>,
 }
 
+/// What is to be said of a resource beside its conditions.
+#[derive(Debug, Default)]
+pub(crate) enum More {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Of an instance.
+    Instance(InstanceFacts),
+    /// Of a group of instances.
+    Group(GroupReport),
+}
+
 /// The resource with its status brought up to date, or none if there is nothing new to say.
-pub(crate) fn updated(
-    resource: &Resource,
-    verdict: &Verdict,
-    facts: Option<InstanceFacts>,
-    now: &str,
-) -> Option<Resource> {
+pub(crate) fn updated(resource: &Resource, verdict: &Verdict, more: More, now: &str) -> Option<Resource> {
     let mut new = resource.clone();
     let generation = resource.metadata().generation;
     set_condition(new.conditions_mut(), verdict, generation, now);
     new.set_observed_generation(generation);
-    if let (Resource::Instance(instance), Some(facts)) = (&mut new, facts) {
-        instance.status.node = Some(facts.node);
-        instance.status.interface = Some(facts.interface);
-        instance.status.process = facts.process;
+    match (&mut new, more) {
+        (Resource::Instance(instance), More::Instance(facts)) => {
+            instance.status.node = Some(facts.node);
+            instance.status.interface = Some(facts.interface);
+            instance.status.process = facts.process;
+        }
+        (Resource::InstanceGroup(group), More::Group(report)) => {
+            group.status.replicas = report.replicas;
+            group.status.ready_replicas = report.ready;
+            group.status.updated_replicas = report.updated;
+            group.status.selector = Some(report.selector);
+        }
+        _ => {}
     }
     (new != *resource).then_some(new)
 }
@@ -136,10 +154,10 @@ mod tests {
     #[test]
     fn a_status_is_written_once() {
         let ready = Verdict::ready("Programmed", "");
-        let first = updated(&subnet(), &ready, None, "2026-01-01T00:00:00Z").unwrap();
+        let first = updated(&subnet(), &ready, More::Nothing, "2026-01-01T00:00:00Z").unwrap();
         assert_eq!(first.conditions()[0].observed_generation, 3);
         assert_eq!(
-            updated(&first, &ready, None, "2026-01-02T00:00:00Z"),
+            updated(&first, &ready, More::Nothing, "2026-01-02T00:00:00Z"),
             None,
             "nothing new, nothing written"
         );
@@ -147,10 +165,10 @@ mod tests {
 
     #[test]
     fn the_time_moves_only_with_the_status() {
-        let first = updated(&subnet(), &Verdict::not_ready("A", ""), None, "t1").unwrap();
-        let second = updated(&first, &Verdict::not_ready("B", ""), None, "t2").unwrap();
+        let first = updated(&subnet(), &Verdict::not_ready("A", ""), More::Nothing, "t1").unwrap();
+        let second = updated(&first, &Verdict::not_ready("B", ""), More::Nothing, "t2").unwrap();
         assert_eq!(second.conditions()[0].last_transition_time, "t1");
-        let third = updated(&second, &Verdict::ready("C", ""), None, "t3").unwrap();
+        let third = updated(&second, &Verdict::ready("C", ""), More::Nothing, "t3").unwrap();
         assert_eq!(third.conditions()[0].last_transition_time, "t3");
         assert_eq!(third.conditions().len(), 1);
     }

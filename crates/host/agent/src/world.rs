@@ -1,8 +1,9 @@
 //! What is declared, and what follows from it, at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use madang_api::{ApiError, Registry};
+use madang_api::{ApiError, List, Registry};
 use madang_compile::{Host, Network, WorkloadSpec};
 use madang_compute::Workload;
 use madang_kernel::Layout;
@@ -16,7 +17,7 @@ use crate::status::{Verdict, wrong};
 pub(crate) struct World {
     /// The store's revision at that moment.
     pub(crate) revision: Revision,
-    /// Everything that is declared.
+    /// Everything that is declared: all but events.
     pub(crate) resources: Vec<Resource>,
     /// What of it is right, compiled.
     pub(crate) network: Network,
@@ -31,9 +32,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// As it is now.
-    pub(crate) fn read(registry: &Registry, layout: &Layout) -> Result<Self, ApiError> {
-        let list = registry.all()?;
+    /// As it is now. The last one, if nothing that is declared has changed since: events do not count.
+    pub(crate) fn read(
+        registry: &Registry,
+        layout: &Layout,
+        last: &Arc<Self>,
+    ) -> Result<Arc<Self>, ApiError> {
+        let list = registry.declared()?;
+        Ok(if list.items == last.resources { Arc::clone(last) } else { Arc::new(Self::of(list, layout)) })
+    }
+
+    fn of(list: List, layout: &Layout) -> Self {
         let (model, diagnostics) = madang_model::check(&list.items);
         let network = madang_compile::compile(&model);
         let workloads = network.for_host(&Host::default()).workloads.into_iter().map(|spec| {
@@ -45,15 +54,8 @@ impl World {
         let wrong = wrong(&diagnostics);
         let asserted = madang_plan::assess(&list.items, &model, &network);
         let asserted = asserted.iter().map(|a| (a.object.clone(), Verdict::asserted(a))).collect();
-        Ok(Self {
-            revision: list.revision,
-            resources: list.items,
-            network,
-            wrong,
-            asserted,
-            model,
-            workloads,
-        })
+        let (revision, resources) = (list.revision, list.items);
+        Self { revision, resources, network, wrong, asserted, model, workloads }
     }
 
     /// Whether the resource is right, and so is all that it needs.

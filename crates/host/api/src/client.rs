@@ -3,6 +3,7 @@
 mod connection;
 mod error;
 mod streams;
+mod users;
 
 use std::path::{Path, PathBuf};
 
@@ -51,9 +52,14 @@ impl Client {
         self.send(Method::GET, "/readyz", None).await.map(drop)
     }
 
-    /// The resources of this kind.
+    /// The resources of this kind, of all projects.
     pub async fn list(&self, kind: Kind) -> Result<List, ClientError> {
-        let sent: wire::SentList = self.ask(Method::GET, &collection(kind), None).await?;
+        self.list_in(kind, None).await
+    }
+
+    /// The resources of this kind in a project; of all, if none is given or the kind is of the host.
+    pub async fn list_in(&self, kind: Kind, project: Option<&str>) -> Result<List, ClientError> {
+        let sent: wire::SentList = self.ask(Method::GET, &collection(kind, project), None).await?;
         let revision = sent.metadata.resource_version.parse().map_err(|e| self.strange(&e))?;
         Ok(List { items: sent.items, revision })
     }
@@ -65,7 +71,9 @@ impl Client {
 
     /// Stores a new resource.
     pub async fn create(&self, resource: &Resource) -> Result<Resource, ClientError> {
-        self.resource(Method::POST, &collection(resource.kind()), Some(&resource.to_json())).await
+        let project = resource.metadata().namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+        let path = collection(resource.kind(), Some(project));
+        self.resource(Method::POST, &path, Some(&resource.to_json())).await
     }
 
     /// Stores another spec, labels and annotations of a resource that exists.
@@ -90,10 +98,21 @@ impl Client {
         Ok(Deletion::Pending(Box::new(resource)))
     }
 
-    /// What happens to resources of this kind after this revision; without one, first an `Added` for each that exists.
+    /// What happens to resources of this kind, of all projects, after this revision; without one, first an `Added` for
+    /// each that exists.
     pub async fn watch(&self, kind: Kind, from: Option<Revision>) -> Result<Watching, ClientError> {
+        self.watch_in(kind, None, from).await
+    }
+
+    /// The same of a project; of all, if none is given or the kind is of the host.
+    pub async fn watch_in(
+        &self,
+        kind: Kind,
+        project: Option<&str>,
+        from: Option<Revision>,
+    ) -> Result<Watching, ClientError> {
         let from = from.map(|from| format!("&resourceVersion={from}")).unwrap_or_default();
-        let path = format!("{}?watch=true{from}", collection(kind));
+        let path = format!("{}?watch=true{from}", collection(kind, project));
         Ok(Watching::new(self.clone(), self.send(Method::GET, &path, None).await?))
     }
 
@@ -168,11 +187,11 @@ impl Client {
     }
 }
 
-fn collection(kind: Kind) -> String {
-    if kind.is_namespaced() {
-        in_project(kind, DEFAULT_NAMESPACE)
-    } else {
-        format!("{}/{}", root(kind), kind.plural())
+/// Where the resources of a kind are, of a project or of all.
+fn collection(kind: Kind, project: Option<&str>) -> String {
+    match project.filter(|_| kind.is_namespaced()) {
+        Some(project) => format!("{}/namespaces/{project}/{}", root(kind), kind.plural()),
+        None => format!("{}/{}", root(kind), kind.plural()),
     }
 }
 
@@ -185,13 +204,6 @@ fn root(kind: Kind) -> String {
 }
 
 fn path(object: &ObjectRef) -> String {
-    let collection = match object.namespace.as_str() {
-        "" => collection(object.kind),
-        namespace => in_project(object.kind, namespace),
-    };
-    format!("{collection}/{}", object.name)
-}
-
-fn in_project(kind: Kind, namespace: &str) -> String {
-    format!("{}/namespaces/{namespace}/{}", root(kind), kind.plural())
+    let project = if object.namespace.is_empty() { DEFAULT_NAMESPACE } else { &object.namespace };
+    format!("{}/{}", collection(object.kind, Some(project)), object.name)
 }

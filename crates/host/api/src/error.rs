@@ -18,6 +18,8 @@ pub struct ApiError {
     pub object: Option<ObjectRef>,
     /// Everything that is wrong with what was sent.
     pub diagnostics: Vec<Diagnostic>,
+    /// In how many seconds it may be tried again, if it is known.
+    pub retry_after: Option<u32>,
 }
 
 /// What went wrong, in one word, as Kubernetes says it.
@@ -25,6 +27,8 @@ pub struct ApiError {
 pub enum Reason {
     /// 400: the request makes no sense.
     BadRequest,
+    /// 401: nobody knows who asks.
+    Unauthorized,
     /// 403: it may not be done.
     Forbidden,
     /// 404: there is no such resource or path.
@@ -47,6 +51,8 @@ pub enum Reason {
     UnsupportedMediaType,
     /// 422: what was sent is wrong; the diagnostics say what.
     Invalid,
+    /// 429: too much at once; [`ApiError::retry_after`] says when to try again.
+    TooManyRequests,
     /// 500: a fault of the daemon or its disk.
     InternalError,
     /// 503: not now.
@@ -63,6 +69,7 @@ impl Reason {
     pub fn code(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -73,6 +80,7 @@ impl Reason {
             Self::RequestEntityTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
+            Self::TooManyRequests => 429,
             Self::InternalError | Self::Unknown => 500,
             Self::ServiceUnavailable => 503,
             Self::InsufficientStorage => 507,
@@ -83,7 +91,7 @@ impl Reason {
 impl ApiError {
     /// An error of this reason.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), object: None, diagnostics: Vec::new() }
+        Self { reason, message: message.into(), object: None, diagnostics: Vec::new(), retry_after: None }
     }
 
     /// The request makes no sense.
@@ -111,13 +119,20 @@ impl ApiError {
             [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
         };
         let object = diagnostics.first().and_then(|d| d.object.clone());
-        Self { reason, message, object, diagnostics }
+        Self { object, diagnostics, ..Self::new(reason, message) }
     }
 
     /// Said of this resource.
     #[must_use]
     pub fn about(mut self, object: &ObjectRef) -> Self {
         self.object = Some(object.clone());
+        self
+    }
+
+    /// To be tried again after this many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -179,6 +194,7 @@ struct Status {
 }
 
 #[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Details {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     name: String,
@@ -190,6 +206,8 @@ struct Details {
     object: Option<ObjectRef>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     causes: Vec<Cause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<Diagnostic>,
 }
@@ -231,6 +249,7 @@ impl From<ApiError> for Status {
                 kind,
                 object: error.object,
                 causes: error.diagnostics.iter().map(cause).collect(),
+                retry_after_seconds: error.retry_after,
                 diagnostics: error.diagnostics,
             },
         }
@@ -239,7 +258,7 @@ impl From<ApiError> for Status {
 
 impl From<Status> for ApiError {
     fn from(status: Status) -> Self {
-        let Details { object, diagnostics, .. } = status.details;
-        Self { reason: status.reason, message: status.message, object, diagnostics }
+        let Details { object, diagnostics, retry_after_seconds: retry_after, .. } = status.details;
+        Self { reason: status.reason, message: status.message, object, diagnostics, retry_after }
     }
 }

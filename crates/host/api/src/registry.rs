@@ -10,8 +10,11 @@ mod bundle;
 mod cache;
 mod confirm;
 mod draft;
+mod events;
 mod lifecycle;
+mod owned;
 mod parts;
+mod projects;
 mod rename;
 mod stored;
 mod watch;
@@ -25,13 +28,13 @@ use crate::{ApiError, Reason};
 use cache::Cache;
 pub use cache::{Change, Entry, Objects};
 use draft::{Draft, heeded};
-pub use lifecycle::Preconditions;
+pub use lifecycle::{DeleteOptions, Preconditions};
 use lifecycle::{
     Outcome, already_exists, checked, deleted, in_namespace, matters_to_others, named, newborn, put_or_gone,
     replaced, rewritten, too_busy,
 };
-pub(crate) use parts::now;
 use parts::take_allocations;
+pub(crate) use parts::{new_uid, now};
 use stored::{encode, key};
 pub use watch::{Watch, WatchEvent};
 
@@ -126,8 +129,8 @@ impl Registry {
         Ok(List { items: items.collect(), revision })
     }
 
-    /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. What it refers to need not
-    /// exist yet; an address that cannot be had is an error.
+    /// Stores a new resource: gives it a uid, addresses and finalizers, ignores its status. Its project must exist. What
+    /// it refers to need not exist yet; an address that cannot be had is an error.
     pub fn create(&self, resource: Resource) -> Result<Resource, ApiError> {
         self.create_with(resource, false)
     }
@@ -145,6 +148,7 @@ impl Registry {
             if let Some(stored) = draft.after.get(&object) {
                 return Err(already_exists(stored));
             }
+            projects::open(&draft.after, [&object])?;
             draft.after.insert(object.clone(), new.clone());
             draft.settle(&object)
         })?;
@@ -160,6 +164,7 @@ impl Registry {
                 return Err(already_exists(&stored));
             }
             let Some(txn) = self.unasserted(object.kind, Txn::new())? else { return Ok(None) };
+            let txn = self.in_open_project(txn, &object)?;
             if dry_run {
                 return Ok(Some(new.clone()));
             }
@@ -241,7 +246,7 @@ impl Registry {
     }
 
     /// Stores another spec, labels and annotations of a resource that exists; its status is ignored. With a
-    /// resourceVersion it must be the present one (and then finalizers are taken from it too).
+    /// resourceVersion it must be the present one (and then finalizers and owners are taken from it too).
     pub fn update(&self, resource: Resource) -> Result<Resource, ApiError> {
         let resource = checked(resource)?;
         let object = resource.object_ref();
@@ -264,14 +269,19 @@ impl Registry {
 
     /// Deletes a resource, or, if it has finalizers, says that it shall go.
     pub fn delete(&self, object: &ObjectRef) -> Result<Deletion, ApiError> {
-        self.delete_if(object, &Preconditions::default())
+        self.delete_if(object, DeleteOptions::default())
     }
 
-    /// Deletes a resource if it is in this state.
-    pub fn delete_if(&self, object: &ObjectRef, wanted: &Preconditions) -> Result<Deletion, ApiError> {
+    /// Deletes a resource as these options say.
+    pub fn delete_if(
+        &self,
+        object: &ObjectRef,
+        options: impl Into<DeleteOptions>,
+    ) -> Result<Deletion, ApiError> {
+        let options = options.into();
         let delete = |stored: &Resource| {
-            wanted.hold(stored)?;
-            Ok(deleted(stored))
+            options.preconditions.hold(stored)?;
+            deleted(stored, options.propagation)
         };
         let alone = match asserted::heeds_deletion(object.kind) {
             true => self.rewrite_alone(object, delete)?,
@@ -389,7 +399,7 @@ impl Registry {
     ) -> Result<(T, Draft), ApiError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS {
-            let mut draft = Draft::read(&*self.store)?;
+            let mut draft = Draft::read(&*self.store, &self.cache)?;
             let result = change(&mut draft)?;
             if dry_run {
                 return Ok((result, draft));

@@ -38,7 +38,10 @@ pub trait Runtime: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExplainQuery {
-    /// An instance's name, or an address outside.
+    /// The project of the instances that are named; `default` if left out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// An instance's name (of another project: `PROJECT/NAME`), or an address outside.
     pub from: String,
     /// An instance's name, or an address (a public one, if it comes from outside).
     pub to: String,

@@ -1,13 +1,16 @@
-//! The API over HTTP on a Unix socket: a thin layer above the [`Registry`] and the [`Runtime`].
+//! The API over HTTP, on a Unix socket and over TLS: a thin layer above the [`Registry`] and the [`Runtime`].
 //!
-//! Who can open the socket is as powerful as root: mode 0660, and every write is logged with who it came from (target
-//! `madang::audit`), without its contents.
+//! Who can open the socket is as powerful as root: mode 0660, of the group `madang` if there is one. Who comes over TLS is
+//! let in by [`Access`]. Every write is logged with who it came from (target `madang::audit`), without its contents.
 
 mod accept;
 mod answer;
 mod body;
 mod delete;
 mod discovery;
+mod giver;
+mod group;
+mod guard;
 mod handle;
 mod openapi;
 mod patch;
@@ -21,6 +24,7 @@ mod socket;
 mod strategic;
 mod stream;
 mod table;
+mod tls;
 mod write;
 mod writer;
 
@@ -34,14 +38,20 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::{Registry, Runtime};
+use crate::{Access, Peer, Registry, Runtime};
+pub use group::socket_group;
+use guard::{Guard, Held};
 use handle::Api;
 use read::Pages;
 use socket::Claim;
+use tls::Arriving;
+pub use tls::TlsListener;
 
 /// How much a client may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +62,10 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a request's body may take to come.
     pub body_time: Duration,
-    /// How many connections may be open.
+    /// How many connections to the socket may be open.
     pub connections: u32,
+    /// How many connections over TLS may be open: others than those to the socket.
+    pub tls_connections: u32,
     /// How long requests may go on when the server stops. Watches, followed logs and exec end at once.
     pub grace: Duration,
 }
@@ -65,6 +77,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             connections: 2048,
+            tls_connections: 2048,
             grace: Duration::from_secs(5),
         }
     }
@@ -107,6 +120,8 @@ pub struct Server {
     listener: UnixListener,
     claim: Claim,
     limits: Limits,
+    access: Option<Arc<Access>>,
+    tls: Option<TlsListener>,
 }
 
 impl Server {
@@ -119,7 +134,13 @@ impl Server {
     /// The same, with other limits.
     pub async fn bind_with(socket: &Path, limits: Limits) -> Result<Self, ServeError> {
         let (listener, claim) = socket::claim(socket).await?;
-        Ok(Self { listener, claim, limits })
+        Ok(Self { listener, claim, limits, access: None, tls: None })
+    }
+
+    /// With users, an audit log, and over TLS too, if there is a listener.
+    #[must_use]
+    pub fn guarded(self, access: Arc<Access>, tls: Option<TlsListener>) -> Self {
+        Self { access: Some(access), tls, ..self }
     }
 
     /// Where it listens.
@@ -130,32 +151,54 @@ impl Server {
     /// Answers until `stop` is done and the requests at hand are answered, then removes the socket.
     pub async fn serve(self, registry: Registry, runtime: Arc<dyn Runtime>, stop: impl Future<Output = ()>) {
         let (phase, phases) = watch::channel(Phase::Serving);
-        let room = Arc::new(Semaphore::new(self.limits.connections as usize));
-        let api =
-            Arc::new(Api { registry, runtime, limits: self.limits, phase: phases, pages: Pages::default() });
+        let limits = self.limits;
+        let room = Arc::new(Semaphore::new(limits.connections as usize));
+        let tls_room = Arc::new(Semaphore::new(limits.tls_connections as usize));
+        let (access, pages) = (self.access.clone(), Pages::default());
+        let api = Arc::new(Api { registry, runtime, access, limits, phase: phases, pages });
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => start(&api, &room, stream),
-                    Err(error) => {
-                        // Out of descriptors, most likely: others have to end before a next one can begin.
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
+                    Ok((stream, _)) => start(&api, self.access.as_ref(), &room, stream),
+                    Err(error) => not_accepted(&error).await,
+                },
+                accepted = arriving(self.tls.as_ref()) => match (accepted, &self.access) {
+                    (Ok(arriving), Some(access)) => start_tls(&api, access, &tls_room, arriving),
+                    (Ok(_), None) => {}
+                    (Err(error), _) => not_accepted(&error).await,
                 },
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.tls));
         phase.send_replace(Phase::Stopping);
-        let all = room.acquire_many(self.limits.connections);
-        if timeout(self.limits.grace, all).await.is_err() {
+        let all = async {
+            let _ = tokio::join!(
+                room.acquire_many(limits.connections),
+                tls_room.acquire_many(limits.tls_connections)
+            );
+        };
+        if timeout(limits.grace, all).await.is_err() {
             tracing::warn!("requests are cut off: they were not answered in time");
         }
         phase.send_replace(Phase::Stopped);
         drop(self.claim);
     }
+}
+
+/// The next connection over TLS; never, if there is no such listener.
+async fn arriving(tls: Option<&TlsListener>) -> io::Result<Arriving> {
+    match tls {
+        Some(tls) => tls.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn not_accepted(error: &io::Error) {
+    // Out of descriptors, most likely: others have to end before a next one can begin.
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 /// How far the server's end has come.
@@ -168,21 +211,57 @@ enum Phase {
     Stopped,
 }
 
-fn start(api: &Arc<Api>, room: &Arc<Semaphore>, stream: UnixStream) {
-    match Arc::clone(room).try_acquire_owned() {
-        Ok(permit) => drop(tokio::spawn(connection(Arc::clone(api), stream, Arc::new(permit)))),
-        Err(_) => drop(tokio::spawn(answer::too_many(stream))),
-    }
+fn start(api: &Arc<Api>, access: Option<&Arc<Access>>, room: &Arc<Semaphore>, stream: UnixStream) {
+    let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+        drop(tokio::spawn(answer::too_many(stream)));
+        return;
+    };
+    let credentials = stream.peer_cred().ok();
+    let peer = Peer::Socket {
+        uid: credentials.map(|peer| peer.uid()),
+        gid: credentials.map(|peer| peer.gid()),
+        pid: credentials.and_then(|peer| peer.pid()),
+    };
+    let (api, peer) = (Arc::clone(api), Arc::new(peer));
+    let guard =
+        access.map(|access| Guard { api: Arc::clone(&api), access: Arc::clone(access), peer, credentials });
+    tokio::spawn(connection(api, guard, credentials, stream, Arc::new(permit)));
+}
+
+/// A connection too many over TLS is closed: whoever it is, the handshake would cost more than the answer.
+fn start_tls(api: &Arc<Api>, access: &Arc<Access>, room: &Arc<Semaphore>, arriving: Arriving) {
+    let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+        tracing::warn!("a connection over TLS was closed: too many are open");
+        return;
+    };
+    let (api, access) = (Arc::clone(api), Arc::clone(access));
+    tokio::spawn(async move {
+        let Some((stream, peer)) = arriving.shake().await else { return };
+        let guard = Guard { api: Arc::clone(&api), access, peer: Arc::new(peer), credentials: None };
+        connection(api, Some(guard), None, stream, Arc::new(permit)).await;
+    });
 }
 
 /// One connection, from its first to its last request. What it is upgraded to holds the permit too.
-async fn connection(api: Arc<Api>, stream: UnixStream, permit: Arc<OwnedSemaphorePermit>) {
-    let peer = stream.peer_cred().ok();
+async fn connection<S>(
+    api: Arc<Api>,
+    guard: Option<Guard>,
+    credentials: Option<UCred>,
+    stream: S,
+    permit: Arc<OwnedSemaphorePermit>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut phase = api.phase.clone();
     let limits = api.limits;
     let service = service_fn(move |request| {
-        let (api, permit) = (Arc::clone(&api), Arc::clone(&permit));
-        async move { Ok::<_, std::convert::Infallible>(api.answer(request, peer, permit).await) }
+        let (api, guard, permit) = (Arc::clone(&api), guard.clone(), Arc::clone(&permit));
+        async move {
+            match guard {
+                Some(guard) => guard.answer(request, permit).await,
+                None => Ok(api.answer(request, credentials, permit).await.map(Held::from)),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,7 +10,7 @@ use madang_api::{
     Version, WatchEvent,
 };
 use madang_model::{Kind, ObjectRef};
-use madang_store::{Revision, Store};
+use madang_store::Revision;
 use tokio::io::AsyncReadExt;
 use world::{World, shop, soon, typed, vpc};
 
@@ -64,7 +64,7 @@ async fn a_bundle_goes_through_and_comes_back() {
 
 #[tokio::test]
 async fn a_watch_goes_on_from_where_it_is_told() {
-    let World { client, registry, store, .. } = &World::new().await;
+    let World { client, registry, .. } = &World::new().await;
     registry.apply(bundle(shop())).unwrap();
     let mut watching = client.watch(Kind::Vpc, None).await.unwrap();
     let first = soon(watching.next()).await.unwrap().unwrap();
@@ -84,8 +84,8 @@ async fn a_watch_goes_on_from_where_it_is_told() {
     assert!(matches!(&seen[1], WatchEvent::Deleted(vpc) if vpc.metadata().name == "shop"));
     let mut later = client.watch(Kind::Vpc, Some(Revision(3))).await.unwrap();
     assert_eq!(soon(later.next()).await.unwrap().unwrap(), seen[2]);
-    store.compact(Revision(4)).unwrap();
-    let mut expired = client.watch(Kind::Vpc, Some(Revision(1))).await.unwrap();
+    // Of another store, or one that was put back to an earlier state: nobody can know what happened since then.
+    let mut expired = client.watch(Kind::Vpc, Some(Revision(99))).await.unwrap();
     assert_eq!(reason(soon(expired.next()).await), Reason::Expired);
 }
 
@@ -173,6 +173,7 @@ async fn exec_is_a_conversation() {
 async fn explain_and_shutdown_are_for_the_host() {
     let World { client, host, .. } = &World::new().await;
     let query = |to: &str| ExplainQuery {
+        namespace: String::new(),
         from: "web-1".into(),
         to: to.into(),
         protocol: "tcp".into(),

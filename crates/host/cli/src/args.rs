@@ -45,6 +45,9 @@ pub(crate) struct Global {
     /// Keep everything of this Madang below DIR: several can run side by side
     #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub(crate) root: Option<PathBuf>,
+    /// The project: a namespace; `default` if left out
+    #[arg(short = 'n', long, global = true, value_name = "PROJECT", value_parser = project, display_order = 899)]
+    pub(crate) namespace: Option<String>,
     /// Say more; twice: still more
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
     pub(crate) verbose: u8,
@@ -84,6 +87,7 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     Get(GetArgs),
     Describe(DescribeArgs),
+    Events(EventsArgs),
     Delete(DeleteArgs),
     Exec(ExecArgs),
     Logs(LogsArgs),
@@ -143,7 +147,7 @@ pub(crate) struct UpArgs {
 #[derive(Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("what").required(true).args(["files", "all"]),
-    after_help = "Examples:\n  sudo madang down -f shop.yaml    what the file declares\n  sudo madang down --all           everything there is\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  sudo madang down -f shop.yaml    what the file declares\n  sudo madang down --all           everything there is\n  sudo madang down --all -n lab    everything in the project lab\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct DownArgs {
     /// A file of YAML or JSON, a folder of them, or - for standard input; can be given several times
@@ -152,7 +156,7 @@ pub(crate) struct DownArgs {
     /// Take the folders in folders too
     #[arg(short = 'R', long, requires = "files")]
     pub(crate) recursive: bool,
-    /// Everything there is
+    /// Everything there is; with -n, everything in that project
     #[arg(long)]
     pub(crate) all: bool,
     /// How long to wait, as 90s or 2m
@@ -258,15 +262,19 @@ pub(crate) struct RollbackArgs {
 /// List resources
 ///
 /// Kinds can be written in the plural, the singular and short (`instances`, `instance`, `i`), several with commas
-/// between, or `all`. A resource can be written as `kind/name`.
+/// between, or `all`: every kind but those that only say who may do what, what happened, and what is secret. A resource can
+/// be written as `kind/name`, one of another project as `kind/project/name`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang get instances                 every instance\n  madang get vpcs,subnets -o wide      two kinds, more columns\n  madang get i web-1 -o yaml           one of them, all of it\n  madang get instance/web-1 -o json    the same, for programs\n  madang get all -l app=web            by label\n  madang get instances -w              and go on as they change\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  madang get instances                 every instance\n  madang get vpcs,subnets -o wide      two kinds, more columns\n  madang get i web-1 -o yaml           one of them, all of it\n  madang get instance/web-1 -o json    the same, for programs\n  madang get all -l app=web            by label\n  madang get instances -w              and go on as they change\n  madang get instances -A              those of all projects\n  madang get all -n lab                all of the project lab\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct GetArgs {
     /// KIND, KIND NAME.., KIND/NAME.. or all
     #[arg(value_name = "KIND", required = true)]
     pub(crate) targets: Vec<String>,
+    /// Those of all projects
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
     /// Go on printing what changes
     #[arg(short, long)]
     pub(crate) watch: bool,
@@ -280,7 +288,8 @@ pub(crate) struct GetArgs {
 
 /// Say everything about resources
 ///
-/// What was declared and where, what is true now, each condition with its reason, and which resources refer to it.
+/// What was declared and where, what is true now, each condition with its reason, what happened to it, and which resources
+/// refer to it.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  madang describe instance web-1    one instance\n  madang describe sg/web sg/db      two security groups\n  madang describe subnets           every subnet\n\nNeeds root: yes, to speak to the daemon."
@@ -292,6 +301,56 @@ pub(crate) struct DescribeArgs {
     /// Only what has these labels: a=b, a!=b, a, !a, with commas between
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub(crate) selector: Option<Selector>,
+}
+
+/// Tell what happened to resources
+///
+/// By the time at which it last happened; what happened again and again is one line. Kept for an hour.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang events                        all of the project, the latest last\n  madang events instance/web-1 -w      of one instance, and go on\n  madang events -A --types Warning     what went wrong, in all projects\n  madang events -o json                for programs\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct EventsArgs {
+    /// Only of these: KIND/NAME.., KIND NAME.. or KIND
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) targets: Vec<String>,
+    /// Of all projects
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Go on as more happens
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// Only of these types: Normal or Warning
+    #[arg(
+        long,
+        value_name = "TYPES",
+        value_delimiter = ',',
+        ignore_case = true,
+        hide_possible_values = true
+    )]
+    pub(crate) types: Vec<EventType>,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Format,
+}
+
+/// How bad what happened is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventType {
+    /// All goes as it should
+    Normal,
+    /// Somebody should know
+    Warning,
+}
+
+impl EventType {
+    /// As an event has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
 }
 
 /// Delete resources
@@ -364,7 +423,8 @@ pub(crate) struct LogsArgs {
 /// Say why a packet goes where it goes
 ///
 /// Prints every stage's decision from the live tables, with the resource and the line of the file that decided it.
-/// FROM and TO are instances' names, addresses, or `outside` for the far side of the uplink.
+/// FROM and TO are instances' names (of another project: PROJECT/NAME), addresses, or `outside` for the far side of the
+/// uplink.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  madang explain web-1 db-1 --port 5432            does it get there, and why\n  madang explain outside 203.0.113.10 --port 80    from outside, by a forward\n  madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside\n  madang explain web-1 db-1 --port 5432 --live     send a real probe too\n\nExit status: 0 if it could be explained, also when the packet is dropped;\nsee --exit-code.\n\nNeeds root: yes, to speak to the daemon."
@@ -409,9 +469,13 @@ pub(crate) struct DoctorArgs {
 /// Print the JSON Schema of a kind, or of all
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n\nNeeds root: no."
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n  madang schema --crd | kubectl apply -f -    as definitions, for a Kubernetes cluster\n\nNeeds root: no."
 )]
 pub(crate) struct SchemaArgs {
+    /// Print CustomResourceDefinitions for Kubernetes instead
+    #[arg(long)]
+    pub(crate) crd: bool,
+
     /// The kind; all if left out
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<KindName>,
@@ -486,6 +550,14 @@ impl Protocol {
             Self::Icmp => "icmp",
         }
     }
+}
+
+/// A project's name.
+fn project(text: &str) -> Result<String, String> {
+    if madang_model::is_dns_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a project's name is made of lower-case letters, digits and dashes, as lab".to_owned())
 }
 
 /// A time as `90`, `90s`, `1.5m`, `500ms` or `1h`.

@@ -21,8 +21,9 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Reads and parses everything that `-f` names, with `-R` all that is below it.
-    pub(crate) fn read(paths: &[PathBuf], recursive: bool) -> Result<Self, Failure> {
+    /// Reads and parses everything that `-f` names, with `-R` all that is below it. What names no project is of this one,
+    /// if one is given, and nothing may be of another.
+    pub(crate) fn read(paths: &[PathBuf], recursive: bool, project: Option<&str>) -> Result<Self, Failure> {
         let mut files = Vec::new();
         let mut directories = Vec::new();
         for path in paths {
@@ -35,7 +36,30 @@ impl Declared {
                 files.push(file(path)?);
             }
         }
-        Ok(Self { directories, recursive, ..Self::parse(files)? })
+        let mut declared = Self { directories, recursive, ..Self::parse(files)? };
+        if let Some(project) = project {
+            declared.put_into(project)?;
+        }
+        Ok(declared)
+    }
+
+    fn put_into(&mut self, project: &str) -> Result<(), Failure> {
+        for document in &mut self.documents {
+            let object = document.resource.object_ref();
+            if !object.kind.is_namespaced() {
+                continue;
+            }
+            match &mut document.resource.metadata_mut().namespace {
+                Some(other) if other != project => {
+                    return Err(Failure::usage(
+                        format!("{object} says that it is of the project {other}, and -n says {project}"),
+                        "leave out one of them",
+                    ));
+                }
+                of => *of = Some(project.to_owned()),
+            }
+        }
+        Ok(())
     }
 
     fn parse(files: Vec<SourceFile>) -> Result<Self, Failure> {
@@ -191,7 +215,7 @@ mod tests {
             std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
         }
         std::fs::write(dir.path().join("README.md"), "no YAML: [").unwrap();
-        let declared = Declared::read(&[dir.path().to_owned()], false).unwrap();
+        let declared = Declared::read(&[dir.path().to_owned()], false, None).unwrap();
         let names: Vec<_> = declared.objects().into_iter().map(|object| object.name).collect();
         assert_eq!(names, ["a", "b"]);
         for (item, name) in declared.items().iter().zip(["a", "b"]) {
@@ -210,12 +234,12 @@ mod tests {
         for name in ["a", "b"] {
             std::fs::write(dir.path().join(format!("{name}.yaml")), VPC.replace("NAME", name)).unwrap();
         }
-        let before = Declared::read(&[dir.path().to_owned()], false).unwrap().resources();
+        let before = Declared::read(&[dir.path().to_owned()], false, None).unwrap().resources();
         std::fs::remove_file(dir.path().join("b.yaml")).unwrap();
-        let after = Declared::read(&[dir.path().to_owned()], false).unwrap();
+        let after = Declared::read(&[dir.path().to_owned()], false, None).unwrap();
         let prunable = after.prunable(&before).unwrap();
         assert!(prunable.iter().any(|file| file.ends_with("/b.yaml")), "{prunable:?}");
-        let one = Declared::read(&[dir.path().join("a.yaml")], false).unwrap();
+        let one = Declared::read(&[dir.path().join("a.yaml")], false, None).unwrap();
         assert!(one.prunable(&before).unwrap().iter().all(|file| file.ends_with("/a.yaml")));
     }
 
@@ -238,14 +262,14 @@ mod tests {
         let names = |declared: &Declared| {
             declared.objects().into_iter().map(|object| object.name).collect::<Vec<_>>()
         };
-        let all = Declared::read(&[dir.path().to_owned()], true).unwrap();
+        let all = Declared::read(&[dir.path().to_owned()], true, None).unwrap();
         assert_eq!(names(&all), ["a", "d", "z"]);
-        assert_eq!(names(&Declared::read(&[dir.path().to_owned()], false).unwrap()), ["z"]);
+        assert_eq!(names(&Declared::read(&[dir.path().to_owned()], false, None).unwrap()), ["z"]);
         // A file that is gone is pruned by whoever would have read it.
         let before = all.resources();
         std::fs::remove_file(dir.path().join("b/c/d.json")).unwrap();
         let prunable = |recursive| {
-            let declared = Declared::read(&[dir.path().to_owned()], recursive).unwrap();
+            let declared = Declared::read(&[dir.path().to_owned()], recursive, None).unwrap();
             declared.prunable(&before).unwrap().iter().any(|file| file.ends_with("/b/c/d.json"))
         };
         assert_eq!((prunable(true), prunable(false)), (true, false));
@@ -257,18 +281,40 @@ mod tests {
         let path = dir.path().join("bad.yaml");
         std::fs::write(&path, VPC.replace("NAME", "A B").replace("cidrs", "cidr") + "---\nkind: Pod\n")
             .unwrap();
-        match Declared::read(&[path], false) {
+        match Declared::read(&[path], false, None) {
             Err(Failure::Invalid { diagnostics, .. }) => assert!(diagnostics.len() >= 2, "{diagnostics:?}"),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
+    fn a_project_for_what_names_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.yaml");
+        let lab = "apiVersion: v1\nkind: Namespace\nmetadata: { name: lab }\n";
+        std::fs::write(&path, format!("{lab}---\n{}", VPC.replace("NAME", "a"))).unwrap();
+        let read = |project| Declared::read(std::slice::from_ref(&path), false, project);
+        let objects = read(Some("lab")).unwrap().objects();
+        assert_eq!(objects.iter().map(|o| o.namespace.as_str()).collect::<Vec<_>>(), ["", "lab"]);
+        assert_eq!(read(None).unwrap().objects()[1].namespace, "default");
+        std::fs::write(&path, VPC.replace("NAME", "a, namespace: other")).unwrap();
+        assert_eq!(read(Some("other")).unwrap().objects()[0].namespace, "other");
+        let refused = read(Some("lab")).unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.to_string().as_str()),
+            (2, "Vpc/other/a says that it is of the project other, and -n says lab")
+        );
+    }
+
+    #[test]
     fn nothing_is_a_failure() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(Declared::read(&[dir.path().to_owned()], false), Err(Failure::Empty { .. })));
+        assert!(matches!(Declared::read(&[dir.path().to_owned()], false, None), Err(Failure::Empty { .. })));
         std::fs::write(dir.path().join("a.yaml"), "# nothing\n").unwrap();
-        assert!(matches!(Declared::read(&[dir.path().to_owned()], false), Err(Failure::Empty { .. })));
-        assert!(matches!(Declared::read(&[dir.path().join("none.yaml")], false), Err(Failure::Read { .. })));
+        assert!(matches!(Declared::read(&[dir.path().to_owned()], false, None), Err(Failure::Empty { .. })));
+        assert!(matches!(
+            Declared::read(&[dir.path().join("none.yaml")], false, None),
+            Err(Failure::Read { .. })
+        ));
     }
 }

@@ -7,6 +7,7 @@ mod delete;
 mod describe;
 mod doctor;
 mod down;
+mod events;
 mod exec;
 mod explain;
 mod get;
@@ -33,6 +34,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Rollback(args) => confirm::roll_back(context, args).await,
         Command::Get(args) => get::run(context, args).await,
         Command::Describe(args) => describe::run(context, args).await,
+        Command::Events(args) => events::run(context, args).await,
         Command::Delete(args) => delete::run(context, args).await,
         Command::Exec(args) => exec::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
@@ -53,6 +55,7 @@ pub(crate) fn is_for_programs(command: &Command) -> bool {
         Command::Rollback(args) => args.output == ReportFormat::Json,
         Command::Explain(args) => args.output == ReportFormat::Json,
         Command::Get(args) => args.output == Format::Json,
+        Command::Events(args) => args.output == Format::Json,
         _ => false,
     }
 }

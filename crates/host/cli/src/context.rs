@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use madang_api::{Client, ClientError};
 use madang_kernel::Layout;
+use madang_model::DEFAULT_NAMESPACE;
 
 use crate::args::Global;
 use crate::error::{Failure, causes};
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) words: Style,
     /// How often `-v` was given.
     pub(crate) verbose: u8,
+    /// The project that was named with `-n`.
+    pub(crate) named_project: Option<String>,
 }
 
 impl Context {
@@ -33,7 +36,13 @@ impl Context {
             data: Style::of(&io::stdout(), global.color),
             words: Style::of(&io::stderr(), global.color),
             verbose: global.verbose,
+            named_project: global.namespace.clone(),
         })
+    }
+
+    /// The project of what is named without one.
+    pub(crate) fn project(&self) -> &str {
+        self.named_project.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// Writes data to standard output.
@@ -79,10 +88,9 @@ impl Context {
 
     /// The command that does this with the same Madang, as it is typed.
     pub(crate) fn command(&self, rest: &str) -> String {
-        match self.layout.root() {
-            Some(root) => format!("madang --root {} {rest}", root.display()),
-            None => format!("madang {rest}"),
-        }
+        let root = self.layout.root().map(|root| format!(" --root {}", root.display())).unwrap_or_default();
+        let project = self.named_project.as_ref().map(|project| format!(" -n {project}")).unwrap_or_default();
+        format!("madang{root}{project} {rest}")
     }
 
     /// Says why a command failed.

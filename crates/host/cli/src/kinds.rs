@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use madang_model::{Kind, ObjectRef, Resource};
+use madang_model::{ApiGroup, Kind, ObjectRef, Resource};
 
 use crate::error::Failure;
 
@@ -53,19 +53,20 @@ pub(crate) enum Targets {
 }
 
 impl Targets {
-    /// From the words on the command line.
-    pub(crate) fn parse(words: &[String]) -> Result<Self, Failure> {
+    /// From the words on the command line; names without a project are of this one.
+    pub(crate) fn parse(words: &[String], project: &str) -> Result<Self, Failure> {
         let [first, rest @ ..] = words else {
             return Err(Failure::usage("name a kind, as instances", "or `all`"));
         };
         if words.iter().any(|word| word.contains('/')) {
-            return words.iter().map(|word| object(word)).collect::<Result<_, _>>().map(Self::Named);
+            return words.iter().map(|word| object(word, project)).collect::<Result<_, _>>().map(Self::Named);
         }
         let kinds = kinds(first)?;
         match (kinds.as_slice(), rest) {
             (_, []) => Ok(Self::Kinds(kinds)),
             ([kind], names) => {
-                Ok(Self::Named(names.iter().map(|name| ObjectRef::new(*kind, name)).collect()))
+                let named = |name: &String| ObjectRef::in_namespace(*kind, Some(project), name);
+                Ok(Self::Named(names.iter().map(named).collect()))
             }
             _ => Err(Failure::usage(
                 format!("names can follow one kind, and {first} is several"),
@@ -85,6 +86,14 @@ impl Targets {
         }
     }
 
+    /// Where to look for them: in this project (none: in all), unless they are named.
+    pub(crate) fn scope<'a>(&'a self, project: Option<&'a str>) -> Option<&'a str> {
+        match self {
+            Self::Kinds(_) => project,
+            Self::Named(objects) => one_project(objects),
+        }
+    }
+
     /// Whether the resource was asked for.
     pub(crate) fn includes(&self, resource: &Resource) -> bool {
         match self {
@@ -94,40 +103,50 @@ impl Targets {
     }
 }
 
-/// `instances`, `vpcs,subnets`, `all`.
+/// `instances`, `vpcs,subnets`, `all`: what makes up the network, and what runs in it.
 fn kinds(word: &str) -> Result<Vec<Kind>, Failure> {
     if word == "all" {
-        return Ok(Kind::ALL.to_vec());
+        return Ok(Kind::ALL.iter().copied().filter(|kind| kind.group() == ApiGroup::Madang).collect());
     }
     let one = |name: &str| name.parse::<KindName>().map(|kind| kind.0).map_err(|why| Failure::usage(why, ""));
     word.split(',').filter(|name| !name.is_empty()).map(one).collect()
 }
 
-/// `kind/name`.
-fn object(word: &str) -> Result<ObjectRef, Failure> {
+/// `kind/name`, or `kind/project/name`.
+fn object(word: &str, project: &str) -> Result<ObjectRef, Failure> {
     let (kind, name) = word.split_once('/').ok_or_else(|| {
         Failure::usage(format!("\"{word}\" stands beside a kind/name"), "write kind/name for each")
     })?;
     let kind: KindName = kind.parse().map_err(|why: String| Failure::usage(why, ""))?;
+    let (project, name) = name.split_once('/').unwrap_or((project, name));
     if name.is_empty() {
         return Err(Failure::usage(format!("\"{word}\" has no name"), "write kind/name"));
     }
-    Ok(ObjectRef::new(kind.0, name))
+    Ok(ObjectRef::in_namespace(kind.0, Some(project), name))
 }
 
-/// The instance that is meant by `web-1` or `instance/web-1`.
-pub(crate) fn instance(word: &str) -> Result<ObjectRef, Failure> {
-    let Some((_, _)) = word.split_once('/') else { return Ok(ObjectRef::new(Kind::Instance, word)) };
-    let object = object(word)?;
+/// The instance of the project that is meant by `web-1` or `instance/web-1`.
+pub(crate) fn instance(word: &str, project: &str) -> Result<ObjectRef, Failure> {
+    if !word.contains('/') {
+        return Ok(ObjectRef::in_namespace(Kind::Instance, Some(project), word));
+    }
+    let object = object(word, project)?;
     if object.kind != Kind::Instance {
         return Err(Failure::usage(format!("{object} is no instance"), "name an instance, as web-1"));
     }
     Ok(object)
 }
 
-/// `instance/web-1`, as `-o name` prints it and every command takes it.
+/// `instance/web-1`, or `instance/lab/web-1` of a project, as `-o name` prints it and every command takes it.
 pub(crate) fn written(object: &ObjectRef) -> String {
-    format!("{}/{}", object.kind.name().to_lowercase(), object.name)
+    format!("{}/{}", object.kind.name().to_lowercase(), object.qualified_name())
+}
+
+/// The one project of these, if there is one; what is of the host belongs to all.
+pub(crate) fn one_project<'a>(objects: impl IntoIterator<Item = &'a ObjectRef>) -> Option<&'a str> {
+    let mut projects = objects.into_iter().map(|object| object.namespace.as_str()).filter(|p| !p.is_empty());
+    let first = projects.next()?;
+    projects.all(|project| project == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -136,7 +155,7 @@ mod tests {
 
     fn parse(words: &str) -> Result<Targets, String> {
         let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
-        Targets::parse(&words).map_err(|failure| failure.to_string())
+        Targets::parse(&words, "default").map_err(|failure| failure.to_string())
     }
 
     #[test]
@@ -165,7 +184,9 @@ mod tests {
     fn one_kind_several_all() {
         assert_eq!(parse("instances"), Ok(Targets::Kinds(vec![Kind::Instance])));
         assert_eq!(parse("vpc,sg"), Ok(Targets::Kinds(vec![Kind::Vpc, Kind::SecurityGroup])));
-        assert_eq!(parse("all"), Ok(Targets::Kinds(Kind::ALL.to_vec())));
+        let Ok(Targets::Kinds(all)) = parse("all") else { panic!("all are kinds") };
+        assert!(all.contains(&Kind::Instance) && all.contains(&Kind::InstanceGroup), "{all:?}");
+        assert!(!all.contains(&Kind::Event) && !all.contains(&Kind::Secret), "{all:?}");
     }
 
     #[test]
@@ -186,11 +207,29 @@ mod tests {
         insta::assert_snapshot!(parse("vpcs,subnets web").unwrap_err(), @"names can follow one kind, and vpcs,subnets is several");
         insta::assert_snapshot!(parse("vpc/shop web").unwrap_err(), @r#""web" stands beside a kind/name"#);
         insta::assert_snapshot!(parse("vpc/").unwrap_err(), @r#""vpc/" has no name"#);
-        insta::assert_snapshot!(instance("vpc/shop").unwrap_err(), @"Vpc/shop is no instance");
+        insta::assert_snapshot!(instance("vpc/shop", "default").unwrap_err(), @"Vpc/shop is no instance");
     }
 
     #[test]
     fn an_instance_by_either_form() {
-        assert_eq!(instance("web-1").unwrap(), instance("i/web-1").unwrap());
+        let meant = |word: &str| instance(word, "lab").unwrap();
+        assert_eq!(meant("web-1"), meant("i/web-1"));
+        assert_eq!(meant("web-1").namespace, "lab");
+        assert_eq!(meant("i/other/web-1").namespace, "other");
+    }
+
+    #[test]
+    fn what_is_written_is_understood() {
+        let vpc = |project: &str| ObjectRef::in_namespace(Kind::Vpc, Some(project), "shop");
+        let node = ObjectRef::new(Kind::Node, "host-1");
+        for (object, text) in
+            [(vpc("default"), "vpc/shop"), (vpc("lab"), "vpc/lab/shop"), (node.clone(), "node/host-1")]
+        {
+            assert_eq!(written(&object), text);
+            assert_eq!(parse(text), Ok(Targets::Named(vec![object])));
+        }
+        assert_eq!(one_project(&[vpc("lab"), node.clone(), vpc("lab")]), Some("lab"));
+        assert_eq!(one_project(&[vpc("lab"), vpc("default")]), None);
+        assert_eq!(one_project(&[node]), None);
     }
 }

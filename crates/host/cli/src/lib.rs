@@ -70,7 +70,7 @@ fn run(cli: &Cli) -> ExitCode {
     let context = match Context::new(&cli.global) {
         Ok(context) => context,
         Err(failure) => {
-            let plain = args::Global { root: None, verbose: 0, color: ColorChoice::Auto };
+            let plain = args::Global { root: None, namespace: None, verbose: 0, color: ColorChoice::Auto };
             if let Ok(context) = Context::new(&plain) {
                 context.report(&failure);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use madang_api::{Client, ClientError, List, Reason, WatchEvent};
-use madang_model::{Kind, ObjectRef, Resource};
+use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
 use madang_store::Revision;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,14 +26,19 @@ enum News {
 }
 
 impl Mirror {
-    /// Lists these kinds and begins to watch them.
-    pub(crate) async fn start(client: &Client, kinds: &[Kind]) -> Result<Self, ClientError> {
+    /// Lists these kinds in a project (none: in all) and begins to watch them.
+    pub(crate) async fn start(
+        client: &Client,
+        kinds: &[Kind],
+        project: Option<&str>,
+    ) -> Result<Self, ClientError> {
         let (send, news) = mpsc::channel(64);
         let mut watchers = JoinSet::new();
         let mut resources = BTreeMap::new();
         for kind in kinds {
-            let list = client.list(*kind).await?;
-            watchers.spawn(watch(client.clone(), *kind, list.revision, send.clone()));
+            let list = client.list_in(*kind, project).await?;
+            let place = Place { client: client.clone(), kind: *kind, project: project.map(str::to_owned) };
+            watchers.spawn(watch(place, list.revision, send.clone()));
             resources.extend(list.items.into_iter().map(|resource| (resource.object_ref(), resource)));
         }
         Ok(Self { resources, news, _watchers: watchers })
@@ -79,36 +84,42 @@ impl Mirror {
     }
 }
 
+/// What is watched.
+struct Place {
+    client: Client,
+    kind: Kind,
+    project: Option<String>,
+}
+
 /// Sends what happens to a kind, until nobody wants to know or it cannot be known.
-async fn watch(client: Client, kind: Kind, from: Revision, send: mpsc::Sender<Result<News, ClientError>>) {
+async fn watch(place: Place, from: Revision, send: mpsc::Sender<Result<News, ClientError>>) {
     let mut from = from;
     loop {
-        let result = follow(&client, kind, from, &send).await;
+        let result = follow(&place, from, &send).await;
         let expired = matches!(&result, Err(ClientError::Api(error)) if error.is(Reason::Expired));
         let news = match result {
             // The server ends a watch now and then; from its last revision on, nothing needs to be known anew but the
             // revision itself.
-            Ok(()) => client.list(kind).await,
-            Err(_) if expired => client.list(kind).await,
+            Ok(()) => place.client.list_in(place.kind, place.project.as_deref()).await,
+            Err(_) if expired => place.client.list_in(place.kind, place.project.as_deref()).await,
             Err(error) => Err(error),
         };
         let failed = news.is_err();
         if let Ok(list) = &news {
             from = list.revision;
         }
-        if send.send(news.map(|list| News::Listed(kind, list))).await.is_err() || failed {
+        if send.send(news.map(|list| News::Listed(place.kind, list))).await.is_err() || failed {
             return;
         }
     }
 }
 
 async fn follow(
-    client: &Client,
-    kind: Kind,
+    place: &Place,
     from: Revision,
     send: &mpsc::Sender<Result<News, ClientError>>,
 ) -> Result<(), ClientError> {
-    let mut watching = client.watch(kind, Some(from)).await?;
+    let mut watching = place.client.watch_in(place.kind, place.project.as_deref(), Some(from)).await?;
     while let Some(event) = watching.next().await? {
         let news = match event {
             WatchEvent::Added(resource) | WatchEvent::Modified(resource) => News::Is(Box::new(resource)),
@@ -121,11 +132,20 @@ async fn follow(
     Ok(())
 }
 
-/// Every resource that the daemon holds.
+/// Every resource that the daemon holds, of all projects; but for events, which tell of the others.
 pub(crate) async fn all(client: &Client) -> Result<Vec<Resource>, ClientError> {
     let mut all = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Event) {
         all.extend(client.list(*kind).await?.items);
     }
     Ok(all)
+}
+
+/// Whether the daemon makes a resource by itself, and keeps it: nobody declares it, and nobody takes it down.
+pub(crate) fn is_the_daemons(resource: &Resource) -> bool {
+    match resource.kind() {
+        Kind::Node | Kind::Event => true,
+        Kind::Namespace => resource.metadata().name == DEFAULT_NAMESPACE,
+        _ => false,
+    }
 }

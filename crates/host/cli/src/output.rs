@@ -5,6 +5,7 @@ pub(crate) mod confirm;
 pub(crate) mod describe;
 pub(crate) mod diagnostics;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod plan;
 pub(crate) mod progress;

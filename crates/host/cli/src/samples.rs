@@ -5,6 +5,8 @@ use madang_model::{
     Condition, ConditionStatus, Kind, NodeInterface, Object, ProcessStatus, Resource, SourceFile,
 };
 
+use serde_json::json;
+
 const YAML: &str = r#"apiVersion: madang.dev/v1alpha1
 kind: AddressPool
 metadata: { name: internet }
@@ -110,6 +112,33 @@ pub(crate) fn shop() -> Vec<Resource> {
         "the process ended with exit status 127: /usr/bin/db was not found; it is started again in 8 s",
     )];
     shop
+}
+
+/// What happened in it, in no order.
+pub(crate) fn events() -> Vec<Resource> {
+    let instance = |name: &str, uid: &str| json!({ "kind": "Instance", "namespace": "default", "name": name, "uid": format!("00000000-0000-4000-8000-00000000000{uid}") });
+    let event = |about: &serde_json::Value,
+                 severity: &str,
+                 reason: &str,
+                 message: &str,
+                 at: &str,
+                 count: u32| {
+        let name = format!("{}.{reason}", about["name"].as_str().unwrap_or_default()).to_lowercase();
+        let event = json!({
+            "kind": "Event", "metadata": { "name": name, "namespace": "default" }, "involvedObject": about,
+            "type": severity, "reason": reason, "message": message, "count": count,
+            "lastTimestamp": format!("2026-01-10T{at}Z"),
+        });
+        Resource::decode(event).expect("an event")
+    };
+    let (web, db) = (instance("web-1", "7"), instance("db-1", "8"));
+    let node = json!({ "kind": "Node", "name": "host-1" });
+    vec![
+        event(&db, "Warning", "BackOff", "the process ended with exit status 127", "11:59:48", 5),
+        event(&web, "Normal", "Running", "its process runs and its port carries packets", "11:55:00", 1),
+        event(&web, "Normal", "Started", "its process was started", "11:54:58", 1),
+        event(&node, "Normal", "DaemonStarted", "madang looks after this host", "09:30:00", 1),
+    ]
 }
 
 fn allocate(resource: &mut Resource) {

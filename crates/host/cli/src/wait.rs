@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::context::Context;
 use crate::error::Failure;
+use crate::kinds::one_project;
 use crate::mirror::Mirror;
 use crate::output::progress::{Board, Display, Step};
 use crate::output::style;
@@ -59,7 +60,7 @@ pub(crate) async fn wait(
         Kind::ALL.iter().copied().filter(|kind| objects.iter().any(|object| object.kind == *kind)).collect();
     let mut board = Board::new(objects.iter().cloned(), goal.word);
     let mut display = Display::new(io::stderr(), context.words);
-    let mut mirror = Mirror::start(client, &kinds).await.map_err(fail)?;
+    let mut mirror = Mirror::start(client, &kinds, one_project(objects)).await.map_err(fail)?;
     let mut changed = objects.to_vec();
     let deadline = Instant::now() + timeout;
     // From here on, and not only when it is first waited for.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use madang_addr::hash::{START, fnv1a};
 use madang_model::{ProcessSpec, Resources};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ impl Workload {
     pub fn spec_hash(&self) -> String {
         let fixed = (&self.uid, &self.netns, &self.process, &self.resources, &self.address);
         let text = serde_json::to_string(&fixed).expect("a spec has only string keys");
-        format!("{:016x}", fnv(text.as_bytes()))
+        format!("{:016x}", fnv1a(START, text.as_bytes()))
     }
 
     /// The user and group that it runs as.
@@ -84,11 +85,6 @@ impl Workload {
         }
         self.nameservers.iter().map(|server| format!("nameserver {server}\n")).collect()
     }
-}
-
-/// FNV-1a, 64 bits: must be the same in the next version of this program, which the standard library's is not.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ impl Group<'_> {
                     cpu: cpuacct.as_ref().map(nanoseconds).transpose()?.map(Duration::from_nanos),
                     memory: number(&memory.join("memory.usage_in_bytes"))?,
                     pids: number(&pids.join(&self.path).join("pids.current"))?,
-                    oom_kills: keyed(&memory.join("memory.oom_control"), "oom_kill")?,
+                    oom_kills: self.oom_kills()?,
                 })
             }
             Hierarchy::V2 { root } => {
@@ -207,10 +207,19 @@ impl Group<'_> {
                     cpu: Some(Duration::from_micros(keyed(&directory.join("cpu.stat"), "usage_usec")?)),
                     memory: number(&directory.join("memory.current"))?,
                     pids: number(&directory.join("pids.current"))?,
-                    oom_kills: keyed(&directory.join("memory.events"), "oom_kill")?,
+                    oom_kills: self.oom_kills()?,
                 })
             }
         }
+    }
+
+    /// How often something in it was killed because it had no memory left.
+    pub fn oom_kills(&self) -> Result<u64> {
+        let file = match self.hierarchy {
+            Hierarchy::V1 { memory, .. } => memory.join(&self.path).join("memory.oom_control"),
+            Hierarchy::V2 { root } => root.join(&self.path).join("memory.events"),
+        };
+        keyed(&file, "oom_kill")
     }
 
     /// Kills everything in it, and waits until it is empty, no longer than this.

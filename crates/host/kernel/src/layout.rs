@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use madang_addr::hash::{START, fnv1a};
+
 /// The places and names of one Madang. Without a root: the system's own places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -58,10 +60,23 @@ impl Layout {
     }
 }
 
-/// FNV-1a, 64 bits, folded: spread is all that is asked of it.
+/// Folded, since only the lower half becomes a name.
 fn hash(text: &str) -> u64 {
-    let h = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    h ^ (h >> 32)
+    let hash = fnv1a(START, text.as_bytes());
+    hash ^ (hash >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_version_finds_what_this_one_made() {
+        let uid = "4f1d7a52-0b6e-4c5e-9a30-6c9d2f1b8e77";
+        let (own, other) = (Layout::new(None), Layout::new(Some(Path::new("/tmp/other"))));
+        assert_eq!((own.name().as_str(), own.port_name(uid).as_str()), ("madang", "md504acbe6"));
+        assert_eq!((other.name().as_str(), other.port_name(uid).as_str()), ("madang-160567", "mda1d2f8da"));
+        assert_eq!(own.pin_dir(), Path::new("/sys/fs/bpf/madang"));
+        assert_eq!(other.pin_dir(), Path::new("/sys/fs/bpf/madang-160567"));
+    }
 }

@@ -339,7 +339,7 @@ impl Routed {
     /// Whether a datagram from here reaches an address there.
     fn reaches(&self, from: &Path, at: &Path, address: &str) -> bool {
         let server = netns::enter(at, || UdpSocket::bind((address, 0)).unwrap()).unwrap();
-        server.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         let target = server.local_addr().unwrap();
         let client = netns::enter(from, || UdpSocket::bind("0.0.0.0:0").unwrap()).unwrap();
         // EPERM is how a drop on the way out shows.
@@ -401,7 +401,7 @@ fn a_port_without_programs_is_dead_and_its_host_unharmed() {
     })
     .unwrap();
     let server = netns::enter(&host, || UdpSocket::bind((GATEWAY, 0)).unwrap()).unwrap();
-    server.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let client = netns::enter(&guest, || UdpSocket::bind("0.0.0.0:0").unwrap()).unwrap();
     let neighbours = || netns::enter(&guest, || ip("neigh show dev eth0")).unwrap();
     let _ = client.send_to(b"x", server.local_addr().unwrap());

@@ -1,42 +1,67 @@
-//! The store in one file, for one machine: redb, with the event log written in the transaction of the change itself.
+//! The store in a directory, for one machine: an index, and a journal beside it.
 //!
-//! One thread writes. It takes all transactions that wait, makes them one redb transaction, and syncs once for all of
-//! them: many writers share the price of the disk. A commit is acknowledged when that sync is done.
+//! The index is redb's file: objects, events and the revision counter, written in one transaction. The journal has every
+//! change a second time, and with the snapshots it begins with, the whole state ([`archive`]). One thread writes. It
+//! takes all transactions that wait, makes them one group, and syncs both files for all of them at once: many writers
+//! share the price of the disk. A commit is acknowledged when both are safe, so each file can make up for the other.
 //!
-//! A file that redb did not leave so is refused when it is opened: every page's checksum is verified.
+//! What is damaged is found when the store is opened: every page of the index and every frame of the journal has a
+//! checksum ([`open`](mod@open) says what is done then).
 
+mod apply;
+mod archive;
+mod files;
+mod frame;
+mod index;
+mod inspect;
+mod journal;
 mod open;
+mod overlay;
 mod read;
+mod restore;
+mod rotation;
+mod schema;
+mod snapshot;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender, SyncSender};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use redb::{Database, ReadTransaction, ReadableDatabase};
 use tokio::sync::watch;
 
 use crate::{Event, KEPT_EVENTS, Page, Revision, Store, StoreError, Txn, Versioned};
+use files::{Disk, Files, INDEX};
+pub use inspect::{Condition, FileState, Inspection, inspect, peek};
+pub use open::{Damage, Recovery};
+pub use restore::{Restored, restore, restore_last_good};
 use writer::{Job, Writer};
 
-/// How a store in a file is kept.
+/// How a store in a directory is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How many of the latest events are kept.
     pub kept_events: u64,
-    /// How much of the file is kept in memory, in bytes.
+    /// How much of the index is kept in memory, in bytes.
     pub cache: usize,
+    /// How long the journal becomes, in bytes, before there is another snapshot; or twice as long as the last snapshot,
+    /// if that is more.
+    pub journal: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { kept_events: KEPT_EVENTS, cache: 64 << 20 }
+        Self { kept_events: KEPT_EVENTS, cache: 64 << 20, journal: 16 << 20 }
     }
 }
 
-/// A store in a file. Closed when dropped.
+/// A store in a directory. Closed when dropped.
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
@@ -48,11 +73,15 @@ pub struct Embedded {
 /// What readers and the writer share.
 #[derive(Debug)]
 struct Shared {
+    files: Arc<dyn Files>,
+    /// The index's file.
     path: PathBuf,
     options: Options,
-    /// The open file, or why it is not open: after an error of the disk it has to be opened again.
-    database: RwLock<Result<Database, StoreError>>,
+    /// What readers see: the last state that is safe in both files. Or why there is none: after an error of the disk the
+    /// index has to be opened again.
+    view: RwLock<Result<Arc<View>, StoreError>>,
     changed: watch::Sender<Revision>,
+    recovered: Mutex<Option<Recovery>>,
 }
 
 impl Embedded {
@@ -63,21 +92,54 @@ impl Embedded {
 
     /// The same, kept in another way.
     pub fn open_with(directory: &Path, options: Options) -> Result<Self, StoreError> {
-        let path = open::file(directory)?;
-        let database = open::open_or_create(directory, &path, &options)?;
-        let revision = read::revision(&begin_read(&database, &path)?, &path)?;
-        let changed = watch::Sender::new(revision);
-        let shared = Arc::new(Shared { path, options, database: RwLock::new(Ok(database)), changed });
+        Self::open_files(Disk::open(directory)?, options)
+    }
+
+    /// The store in these files.
+    fn open_files(files: Arc<dyn Files>, options: Options) -> Result<Self, StoreError> {
+        let opened = open::open(&files, &options)?;
+        let view = View::of(&opened.database, &files.path(INDEX), 0)?;
+        let shared = Arc::new(Shared {
+            path: files.path(INDEX),
+            files,
+            options,
+            changed: watch::Sender::new(view.revision),
+            view: RwLock::new(Ok(Arc::new(view))),
+            recovered: Mutex::new(opened.recovery.clone()),
+        });
         let (jobs, waiting) = mpsc::channel();
-        let writer = Writer::new(Arc::clone(&shared), waiting);
+        let writer = Writer::new(Arc::clone(&shared), opened, waiting);
         let writer = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let writer = writer.map_err(|error| shared.io("start the writer of", error))?;
         Ok(Self { shared, jobs: Some(jobs), writer: Some(writer) })
     }
 
-    /// The file that it is in.
+    /// The index's file. What belongs to it stands beside it.
     pub fn path(&self) -> &Path {
         &self.shared.path
+    }
+
+    /// What was found damaged and made good, when it was opened or since; the latest of it.
+    pub fn recovered(&self) -> Option<Recovery> {
+        self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads from one moment's state. What cannot be read is looked at, made good if that can be done, and read again.
+    fn read<T>(
+        &self,
+        read: impl Fn(&ReadTransaction, &Path) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let path = &self.shared.path;
+        let view = self.shared.view()?;
+        match read(&view.txn, path) {
+            Err(found @ (StoreError::Corrupt { .. } | StoreError::Io { .. })) => {
+                self.ask(|reply| Job::Verify { found, opened: view.opened, reply })?;
+                read(&self.shared.view()?.txn, path)
+            }
+            // The index was opened again meanwhile.
+            Err(StoreError::Closed) => read(&self.shared.view()?.txn, path),
+            done => done,
+        }
     }
 
     /// Has the writer do a job, and waits for it.
@@ -103,11 +165,11 @@ impl Drop for Embedded {
 
 impl Store for Embedded {
     fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
-        self.shared.read(|txn, path| read::get(txn, path, key))
+        self.read(|txn, path| read::get(txn, path, key))
     }
 
     fn range(&self, prefix: &str, limit: usize, after: Option<&str>) -> Result<Page, StoreError> {
-        self.shared.read(|txn, path| read::range(txn, path, prefix, limit, after))
+        self.read(|txn, path| read::range(txn, path, prefix, limit, after))
     }
 
     fn commit(&self, txn: Txn) -> Result<Revision, StoreError> {
@@ -116,7 +178,7 @@ impl Store for Embedded {
     }
 
     fn events(&self, after: Revision, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.shared.read(|txn, path| read::events(txn, path, after, limit))
+        self.read(|txn, path| read::events(txn, path, after, limit))
     }
 
     fn changed(&self) -> watch::Receiver<Revision> {
@@ -129,14 +191,9 @@ impl Store for Embedded {
 }
 
 impl Shared {
-    /// Reads from one moment's state.
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&ReadTransaction, &Path) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().map_err(Clone::clone)?;
-        read(&begin_read(database, &self.path)?, &self.path)
+    /// What readers see now.
+    fn view(&self) -> Result<Arc<View>, StoreError> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn io(&self, operation: &'static str, error: std::io::Error) -> StoreError {
@@ -144,6 +201,25 @@ impl Shared {
     }
 }
 
-fn begin_read(database: &Database, path: &Path) -> Result<ReadTransaction, StoreError> {
-    database.begin_read().map_err(|error| tables::failure(path, "read", error))
+/// One moment's state of the index.
+struct View {
+    txn: ReadTransaction,
+    revision: Revision,
+    /// How often the index was opened again before.
+    opened: u64,
+}
+
+impl View {
+    /// The present state.
+    fn of(database: &Database, path: &Path, opened: u64) -> Result<Self, StoreError> {
+        let txn = database.begin_read().map_err(|error| tables::failure(path, "read", error))?;
+        let revision = read::revision(&txn, path)?;
+        Ok(Self { txn, revision, opened })
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("revision", &self.revision).finish_non_exhaustive()
+    }
 }

@@ -39,15 +39,29 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is damaged, or something else.
+    /// The file is damaged, or something else, and nothing is beside it that could make up for it.
     #[error(
-        "{path} is damaged, or is not a store of Madang ({detail}). It was left as it is. Put back a copy of the file, or move it away and start again: an empty store is made, and what was declared has to be applied again"
+        "{path} is damaged, or is not a store of Madang ({detail}). It was left as it is. Restore an export (`madang store restore FILE --replace`) or put back a copy of the whole directory; or move the directory away and start again: an empty store is made, and what was declared has to be applied again"
     )]
     Corrupt {
         /// The file.
         path: PathBuf,
         /// What was found.
         detail: String,
+    },
+    /// The index is damaged, and so is what stands beside it to make up for that.
+    #[error(
+        "{path} is damaged ({detail}), and cannot be made anew without losing something: {lost}. Everything was left as it is. {}, and `madang store restore FILE --replace` from an export", go_on(*certain)
+    )]
+    Damaged {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+        /// What would be lost.
+        lost: String,
+        /// The last revision up to which everything is known; none: nothing is.
+        certain: Option<Revision>,
     },
     /// The file was written by a newer Madang.
     #[error(
@@ -60,6 +74,16 @@ pub enum StoreError {
         found: u64,
         /// The newest version that this build can read.
         known: u64,
+    },
+    /// Something else was to be put in the place of a store that is not empty.
+    #[error(
+        "{path} is the index of a store with {objects} objects, or of a damaged one: nothing was changed. To put an export in its place, say --replace: what is there is kept beside it"
+    )]
+    NotEmpty {
+        /// The index.
+        path: PathBuf,
+        /// How many objects there are.
+        objects: u64,
     },
     /// The disk has no room.
     #[error(
@@ -94,4 +118,13 @@ pub enum StoreError {
     /// The store is being closed.
     #[error("the store is closed")]
     Closed,
+}
+
+fn go_on(certain: Option<Revision>) -> String {
+    match certain {
+        Some(revision) => format!(
+            "`madang store restore --last-good` goes on from revision {revision}, up to which everything is known"
+        ),
+        None => "Nothing of it is known for certain".to_owned(),
+    }
 }

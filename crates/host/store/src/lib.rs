@@ -7,11 +7,16 @@
 
 mod embedded;
 mod error;
+mod export;
 mod memory;
 mod txn;
 
-pub use embedded::{Embedded, Options};
+pub use embedded::{
+    Condition, Damage, Embedded, FileState, Inspection, Options, Recovery, Restored, inspect, peek, restore,
+    restore_last_good,
+};
 pub use error::StoreError;
+pub use export::{Export, ExportError, export};
 pub use memory::Memory;
 pub use txn::{Compare, Expect, Txn};
 

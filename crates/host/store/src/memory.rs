@@ -1,4 +1,4 @@
-//! The store in memory: the tests' double. Same contract, nothing survives.
+//! The store in memory: the tests' double, and a state to look at. Same contract, nothing survives.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -34,6 +34,12 @@ impl Memory {
     /// An empty store that keeps this many events.
     pub fn with_kept_events(kept_events: u64) -> Self {
         Self { state: Mutex::default(), changed: watch::Sender::new(Revision(0)), kept_events }
+    }
+
+    /// A store with these objects, and nothing known of before.
+    pub(crate) fn holding(objects: BTreeMap<String, Versioned>, revision: Revision) -> Self {
+        let state = State { objects, revision, compacted: revision, ..State::default() };
+        Self { state: Mutex::new(state), changed: watch::Sender::new(revision), kept_events: KEPT_EVENTS }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,7 @@
 //!
 //! The types carry the rules: a [`Prefix`] never has host bits set, a [`Mac`] prints as people write it.
 
+pub mod hash;
 mod mac;
 mod pool;
 mod prefix;

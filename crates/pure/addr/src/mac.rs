@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::hash::{START, fnv1a};
+
 /// A 48-bit Ethernet address, in the order of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
@@ -20,11 +22,7 @@ impl Mac {
 
     /// A locally administered unicast address made of a seed (a resource's uid): the same seed, the same address.
     pub fn from_seed(seed: &str) -> Self {
-        // FNV-1a, 64 bits: spread is all that is asked of it.
-        let hash = seed
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-        let b = hash.to_be_bytes();
+        let b = fnv1a(START, seed.as_bytes()).to_be_bytes();
         Self([0x02, b[1] ^ b[0], b[2], b[3], b[4], b[5] ^ b[6] ^ b[7]])
     }
 }
@@ -90,5 +88,11 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a, Mac::from_seed("a"));
         assert!(!a.is_multicast() && a.0[0] & 2 == 2);
+    }
+
+    #[test]
+    fn an_instance_keeps_its_address_in_the_next_version() {
+        let mac = Mac::from_seed("4f1d7a52-0b6e-4c5e-9a30-6c9d2f1b8e77");
+        assert_eq!(mac.to_string(), "02:f7:ad:13:6e:50");
     }
 }

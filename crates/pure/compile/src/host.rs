@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use madang_addr::hash::{START, fnv1a};
 use madang_addr::{Mac, Prefix};
 use madang_datapath::{Endpoint, Entry, Outside, Port, PortId, Tables, UplinkId, VpcId, VpcTables};
 use madang_model::{Kind, ProcessSpec, Resources, bare};
@@ -95,8 +96,8 @@ impl Hosts {
         let names = |name: &str| format!("{name} {name}.{vpc}.internal");
         let mut lines: Vec<_> = instances.iter().map(|i| (i.address, names(bare(&i.name)))).collect();
         lines.sort_unstable();
-        let hash =
-            lines.iter().fold(FNV_START, |hash, (address, names)| fnv(hash, &format!("{address} {names}\n")));
+        let line = |(address, names): &(IpAddr, String)| format!("{address} {names}\n");
+        let hash = lines.iter().fold(START, |hash, own| fnv1a(hash, line(own).as_bytes()));
         Self { lines, hash }
     }
 }
@@ -167,7 +168,7 @@ impl Network {
         let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
         let text = serde_json::json!([address, process, resources]).to_string();
-        let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv(FNV_START, &text)));
+        let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv1a(START, text.as_bytes())));
         WorkloadSpec {
             uid,
             name: bare(&name).to_owned(),
@@ -184,11 +185,4 @@ impl Network {
 fn port_spec(instance: &Instance) -> PortSpec {
     let Instance { uid, name, vpc, address, mac, subnet, gateway, mtu, .. } = instance.clone();
     PortSpec { uid, name, vpc, address, mac, subnet, gateway, mtu }
-}
-
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a, 64 bits: tells specs apart, and is the same in every build.
-fn fnv(start: u64, text: &str) -> u64 {
-    text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

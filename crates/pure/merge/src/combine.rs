@@ -106,6 +106,3 @@ impl Met {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

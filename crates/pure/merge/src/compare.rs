@@ -151,6 +151,3 @@ impl Found {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -32,6 +32,8 @@ mod schema;
 mod scope;
 mod settle;
 mod shape;
+#[cfg(test)]
+mod testing;
 mod update;
 
 pub use apply::{ApplyError, apply};

@@ -94,6 +94,3 @@ fn stand(
     let abandoned = above.abandoned || (applied && counts && !owned);
     Standing { applied, abandoned, goes: holds(last) && counts && abandoned }
 }
-
-#[cfg(test)]
-mod tests;

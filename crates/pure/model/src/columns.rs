@@ -301,11 +301,14 @@ fn binding(binding: &Object<BindingSpec, PlainStatus>, age: Column) -> Vec<Colum
 
 fn event(event: &Object<EventSpec, PlainStatus>, around: &Around) -> Vec<Column> {
     let EventSpec { involved_object: object, reason, message, r#type, count, .. } = &event.spec;
-    let last = event.spec.last_timestamp.as_deref().or(event.spec.event_time.as_deref());
+    let last = event.spec.last_seen().map(|time| time.to_string());
     let name = qualified(Some(&object.namespace), &object.name);
     let tone = if r#type == "Warning" { Tone::Bad } else { Tone::Plain };
     vec![
-        column("LAST SEEN", age(last.or(event.metadata.creation_timestamp.as_deref()), around.now)),
+        column(
+            "LAST SEEN",
+            age(last.as_deref().or(event.metadata.creation_timestamp.as_deref()), around.now),
+        ),
         Column { tone, ..column("TYPE", r#type.as_str()) },
         column("REASON", reason.as_str()),
         column("OBJECT", format!("{}/{name}", object.kind.to_lowercase())),

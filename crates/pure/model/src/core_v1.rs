@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,15 @@ pub struct EventSpec {
     /// Which of them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reporting_instance: String,
+}
+
+impl EventSpec {
+    /// When it last happened, in whichever way that is said.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        let series = self.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+        let all = [self.last_timestamp.as_ref(), series, self.event_time.as_ref()];
+        all.into_iter().flatten().find_map(|time| time.parse().ok())
+    }
 }
 
 /// Which resource an event is about.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use madang_model::{Diagnostic, ObjectRef, Resource, SOURCE_FILE};
-use madang_plan::{Asserted, Preview, Standing, preview, refused};
+use madang_model::{Diagnostic, Kind, ObjectRef, Resource, SOURCE_FILE};
+use madang_plan::{Asserted, Preview, Propagation, Standing, preview, refused};
 
-use super::Registry;
 use super::draft::{Draft, distinct};
 use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated_as};
 use super::rename::Renames;
+use super::{Registry, projects};
 use crate::{ApiError, Bundle, BundleResult, Reason};
 
 impl Registry {
@@ -25,6 +25,10 @@ impl Registry {
         let (preview, draft) = self.with_draft(dry_run, |draft| {
             if !dry_run {
                 self.nothing_waits()?;
+            }
+            // Who names an event means it.
+            for event in incoming.objects.iter().chain(&incoming.delete).filter(|o| o.kind == Kind::Event) {
+                draft.include(self.find(event)?);
             }
             let renames = Renames::of(&incoming.items, &draft.before).map_err(ApiError::invalid)?;
             let mut refused = incoming.merge(draft, &renames)?;
@@ -113,12 +117,15 @@ impl Incoming {
             fixed.extend(wrong);
         }
         for object in going {
-            match draft.before.get(&object).map(deleted) {
+            let stored = draft.before.get(&object);
+            match stored.map(|stored| deleted(stored, Propagation::Background)).transpose()? {
                 Some(Outcome::Put(new)) => drop(draft.after.insert(object, *new)),
                 Some(Outcome::Gone) => drop(draft.after.remove(&object)),
                 Some(Outcome::Unchanged) | None => {}
             }
         }
+        let new = self.objects.iter().filter(|object| !draft.before.contains_key(object));
+        projects::open(&draft.after, new)?;
         Ok(fixed)
     }
 

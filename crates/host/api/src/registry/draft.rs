@@ -6,9 +6,10 @@ use madang_model::{Diagnostic, Kind, Model, ObjectRef, Resource, allocate, check
 use madang_store::{Expect, Revision, Store, StoreError, Txn};
 
 use super::asserted;
+use super::cache::Cache;
 use super::lifecycle::{Outcome, is_going};
 use super::parts::lacks_allocation;
-use super::stored::{self, decode_item, encode, key};
+use super::stored::{self, encode, key};
 use crate::ApiError;
 
 /// Every draft that is committed compares and writes this key, so that of two that were computed from the same state only
@@ -21,7 +22,7 @@ pub(super) fn heeded(txn: Txn) -> Txn {
     txn.put(GUARD, Vec::new())
 }
 
-/// All resources, as they are and as they shall be.
+/// All resources, as they are and as they shall be; events only where they are included.
 pub(super) struct Draft {
     pub(super) before: BTreeMap<ObjectRef, Resource>,
     pub(super) after: BTreeMap<ObjectRef, Resource>,
@@ -43,13 +44,24 @@ fn allocates(kind: Kind) -> bool {
 
 impl Draft {
     /// No changes yet.
-    pub(super) fn read(store: &dyn Store) -> Result<Self, ApiError> {
+    pub(super) fn read(store: &dyn Store, cache: &Cache) -> Result<Self, ApiError> {
         // The guard is read first: a draft that is committed in between is noticed.
         let guard = store.get(GUARD)?.map(|guard| guard.revision);
-        let page = store.range(stored::PREFIX, usize::MAX, None)?;
-        let resources = page.items.iter().map(|item| decode_item(item).map(|r| (r.object_ref(), r)));
-        let before: BTreeMap<_, _> = resources.collect::<Result<_, _>>()?;
+        let (kinds, _) = cache.all()?;
+        // Events are many, and nobody allocates by them.
+        let kinds = kinds.iter().filter(|(kind, _)| **kind != Kind::Event);
+        let entries = kinds.flat_map(|(_, objects)| objects.values());
+        let before: BTreeMap<_, _> =
+            entries.map(|entry| (entry.resource.object_ref(), entry.resource.clone())).collect();
         Ok(Self { after: before.clone(), before, also: Txn::new(), guard })
+    }
+
+    /// Takes this event, if there is one, among the resources.
+    pub(super) fn include(&mut self, event: Option<Resource>) {
+        if let Some(event) = event {
+            self.after.insert(event.object_ref(), event.clone());
+            self.before.insert(event.object_ref(), event);
+        }
     }
 
     /// Gives the incoming resources, and those that have waited for something to refer to, what they lack.

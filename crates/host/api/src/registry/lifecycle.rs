@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use madang_model::{DEFAULT_NAMESPACE, Diagnostic, Kind, Resource, immutable_changes};
+use madang_model::{DEFAULT_NAMESPACE, Diagnostic, Resource, immutable_changes};
+use madang_plan::{FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER, Propagation};
 
 use super::parts::{new_uid, now, random_name};
-use super::{INSTANCE_FINALIZER, ROLLED_BACK};
+use super::{INSTANCE_FINALIZER, ROLLED_BACK, projects};
 use crate::{ApiError, Reason};
 
 /// Which state of a resource is meant.
@@ -17,11 +18,27 @@ pub struct Preconditions {
     pub resource_version: Option<String>,
 }
 
+/// How something is deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// Only in this state.
+    pub preconditions: Preconditions,
+    /// What becomes of what belongs to it.
+    pub propagation: Propagation,
+}
+
 /// What becomes of a stored resource.
 pub(super) enum Outcome {
     Unchanged,
     Put(Box<Resource>),
     Gone,
+}
+
+impl From<&Preconditions> for DeleteOptions {
+    /// In the background.
+    fn from(preconditions: &Preconditions) -> Self {
+        Self { preconditions: preconditions.clone(), ..Self::default() }
+    }
 }
 
 impl Preconditions {
@@ -72,7 +89,14 @@ pub(super) fn in_namespace(mut resource: Resource) -> Resource {
 /// A resource as it is when it begins to exist, but for what is allocated.
 pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
     resource.reset_status();
-    let is_instance = resource.kind() == Kind::Instance;
+    let finalizer = match &mut resource {
+        Resource::Instance(_) => Some(INSTANCE_FINALIZER),
+        Resource::Namespace(project) => {
+            project.status.phase = Some(projects::ACTIVE.to_owned());
+            Some(NAMESPACE_FINALIZER)
+        }
+        _ => None,
+    };
     let uid = new_uid()?;
     let metadata = resource.metadata_mut();
     metadata.uid = Some(uid);
@@ -80,8 +104,8 @@ pub(super) fn newborn(mut resource: Resource) -> Result<Resource, ApiError> {
     metadata.creation_timestamp = Some(now());
     metadata.deletion_timestamp = None;
     metadata.resource_version = None;
-    if is_instance && !metadata.finalizers.iter().any(|f| f == INSTANCE_FINALIZER) {
-        metadata.finalizers.push(INSTANCE_FINALIZER.to_owned());
+    if let Some(finalizer) = finalizer {
+        add_finalizer(&mut resource, finalizer);
     }
     Ok(resource)
 }
@@ -114,12 +138,14 @@ pub(super) fn updated_as(
     (new, fixed)
 }
 
-/// The same, of somebody who may have read it before: then it must be what was read, and finalizers count too.
+/// The same, of somebody who may have read it before: then it must be what was read, and finalizers and owners count too.
 pub(super) fn replaced(stored: &Resource, given: &Resource) -> Result<Resource, ApiError> {
     Preconditions::of(given).hold(stored)?;
     let mut new = updated(stored, given)?;
     if given.metadata().resource_version.is_some() {
-        new.metadata_mut().finalizers.clone_from(&given.metadata().finalizers);
+        let metadata = new.metadata_mut();
+        metadata.finalizers.clone_from(&given.metadata().finalizers);
+        metadata.owner_references.clone_from(&given.metadata().owner_references);
     }
     Ok(new)
 }
@@ -154,17 +180,26 @@ pub(super) fn named(mut resource: Resource) -> Result<Resource, ApiError> {
 }
 
 /// What becomes of a resource that somebody deletes.
-pub(super) fn deleted(stored: &Resource) -> Outcome {
+pub(super) fn deleted(stored: &Resource, propagation: Propagation) -> Result<Outcome, ApiError> {
+    projects::can_be_deleted(stored)?;
     let mut new = stored.clone();
-    let metadata = new.metadata_mut();
-    if metadata.finalizers.is_empty() {
-        return Outcome::Gone;
+    match propagation {
+        Propagation::Background => {}
+        Propagation::Foreground => add_finalizer(&mut new, FOREGROUND_FINALIZER),
+        Propagation::Orphan => add_finalizer(&mut new, ORPHAN_FINALIZER),
     }
-    if metadata.deletion_timestamp.is_none() {
+    if new.metadata().finalizers.is_empty() {
+        return Ok(Outcome::Gone);
+    }
+    if !is_going(&new) {
+        let metadata = new.metadata_mut();
         metadata.deletion_timestamp = Some(now());
         metadata.generation += 1;
     }
-    Outcome::Put(Box::new(new))
+    if let Resource::Namespace(project) = &mut new {
+        project.status.phase = Some(projects::TERMINATING.to_owned());
+    }
+    Ok(Outcome::Put(Box::new(new)))
 }
 
 /// Put, unless nothing keeps the resource from going any longer.
@@ -174,6 +209,13 @@ pub(super) fn put_or_gone(new: Resource) -> Outcome {
         return Outcome::Gone;
     }
     Outcome::Put(Box::new(new))
+}
+
+fn add_finalizer(resource: &mut Resource, finalizer: &str) {
+    let finalizers = &mut resource.metadata_mut().finalizers;
+    if !finalizers.iter().any(|f| f == finalizer) {
+        finalizers.push(finalizer.to_owned());
+    }
 }
 
 pub(super) fn already_exists(stored: &Resource) -> ApiError {

@@ -4,9 +4,12 @@ use madang_model::Resource;
 
 use crate::ApiError;
 
-/// Gives a resource what was allocated to another of its kind: nobody else writes that.
+/// Gives a resource what the registry itself has said of another of its kind: nobody else writes that.
 pub(super) fn take_allocations(to: &mut Resource, from: &Resource) {
     match (to, from) {
+        (Resource::Namespace(to), Resource::Namespace(from)) => {
+            to.status.phase.clone_from(&from.status.phase);
+        }
         (Resource::Vpc(to), Resource::Vpc(from)) => to.status.number = from.status.number,
         (Resource::NatGateway(to), Resource::NatGateway(from)) => to.status.address = from.status.address,
         (Resource::PublicAddress(to), Resource::PublicAddress(from)) => {
@@ -32,7 +35,7 @@ pub(super) fn lacks_allocation(resource: &Resource) -> bool {
 }
 
 /// A random UUID (RFC 9562, version 4).
-pub(super) fn new_uid() -> Result<String, ApiError> {
+pub(crate) fn new_uid() -> Result<String, ApiError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| ApiError::internal(format!("the system gives no random bytes: {error}")))?;

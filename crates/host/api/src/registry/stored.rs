@@ -1,7 +1,7 @@
 //! Where and how resources stand in the store: `/registry/PLURAL/PROJECT/NAME` (`-` for no project), JSON with its schema.
 
 use madang_model::{Kind, ObjectRef, Resource};
-use madang_store::{Item, Revision, Value};
+use madang_store::{Revision, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::ApiError;
@@ -60,11 +60,6 @@ pub(super) fn decode(key: &str, value: &[u8], revision: Revision) -> Result<Reso
         return Err(ApiError::internal(message));
     }
     Ok(at(Resource::decode(stored.resource).map_err(damaged)?, revision))
-}
-
-/// The resource of this key.
-pub(super) fn decode_item(item: &Item) -> Result<Resource, ApiError> {
-    decode(&item.key, &item.value, item.revision)
 }
 
 /// The resource, as of this revision.

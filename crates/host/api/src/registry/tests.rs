@@ -11,6 +11,9 @@ mod asserted;
 mod bundles;
 mod confirmations;
 mod convergence;
+mod events;
+mod owned;
+mod projects;
 mod properties;
 mod renames;
 
@@ -37,6 +40,16 @@ fn instance(name: &str, subnet: &str) -> Value {
 fn at_address(name: &str, subnet: &str, address: &str) -> Value {
     let mut value = instance(name, subnet);
     value["spec"]["address"] = address.into();
+    value
+}
+
+fn project(name: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } })
+}
+
+/// The same in a project.
+fn inside(project: &str, mut value: Value) -> Value {
+    value["metadata"]["namespace"] = project.into();
     value
 }
 

@@ -10,12 +10,12 @@ use super::body::AnswerBody;
 use super::handle::Api;
 use super::query::Query;
 use super::sent::Sent;
-use crate::{ApiError, Deletion, Preconditions, Reason, Registry};
+use crate::{ApiError, DeleteOptions, Deletion, Preconditions, Propagation, Reason, Registry};
 
 /// The part of Kubernetes' `DeleteOptions` that matters here.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct DeleteOptions {
+struct SentOptions {
     #[serde(default)]
     preconditions: Option<SentPreconditions>,
     #[serde(default)]
@@ -85,34 +85,44 @@ impl Api {
 
 /// A delete, as it is to be done.
 struct Delete {
-    wanted: Preconditions,
+    options: DeleteOptions,
     dry_run: bool,
 }
 
 fn delete_options(query: &Query, sent: &Sent) -> Result<Delete, ApiError> {
-    let options: DeleteOptions = match sent.is_empty() {
-        true => DeleteOptions::default(),
+    let sent: SentOptions = match sent.is_empty() {
+        true => SentOptions::default(),
         false => serde_json::from_value(sent.document()?)
             .map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))?,
     };
-    let SentPreconditions { uid, resource_version } = options.preconditions.unwrap_or_default();
-    let policy = options.propagation_policy.or_else(|| query.propagation.clone());
-    if let Some(policy) =
-        policy.filter(|policy| !matches!(policy.as_str(), "Background" | "Foreground" | "Orphan"))
-    {
-        let message = format!("propagationPolicy is {policy:?}: write Background, Foreground or Orphan");
-        return Err(ApiError::bad_request(message));
+    let SentPreconditions { uid, resource_version } = sent.preconditions.unwrap_or_default();
+    let orphan = (sent.orphan_dependents == Some(true)).then(|| "Orphan".to_owned());
+    let policy = sent.propagation_policy.or(orphan).or_else(|| query.propagation.clone());
+    let options = DeleteOptions {
+        preconditions: Preconditions { uid, resource_version },
+        propagation: policy.as_deref().map_or(Ok(Propagation::Background), propagation)?,
+    };
+    let dry_run = query.dry_run || sent.dry_run.is_some_and(|stages| !stages.is_empty());
+    Ok(Delete { options, dry_run })
+}
+
+fn propagation(policy: &str) -> Result<Propagation, ApiError> {
+    match policy {
+        "Background" => Ok(Propagation::Background),
+        "Foreground" => Ok(Propagation::Foreground),
+        "Orphan" => Ok(Propagation::Orphan),
+        _ => {
+            let message = format!("propagationPolicy is {policy:?}: write Background, Foreground or Orphan");
+            Err(ApiError::bad_request(message))
+        }
     }
-    let _ = options.orphan_dependents;
-    let dry_run = query.dry_run || options.dry_run.is_some_and(|stages| !stages.is_empty());
-    Ok(Delete { wanted: Preconditions { uid, resource_version }, dry_run })
 }
 
 fn delete(registry: &Registry, object: &ObjectRef, delete: &Delete) -> Result<Deletion, ApiError> {
     if delete.dry_run {
         let stored = registry.get(object)?;
-        delete.wanted.hold(&stored)?;
+        delete.options.preconditions.hold(&stored)?;
         return Ok(Deletion::Gone { uid: stored.metadata().uid.clone().unwrap_or_default() });
     }
-    registry.delete_if(object, &delete.wanted)
+    registry.delete_if(object, delete.options.clone())
 }

@@ -3,9 +3,9 @@
 //! Discovery comes in Kubernetes' two forms, one answer a group or one for all. Schemas come as OpenAPI v3, a document for
 //! each group and version, whose URL carries a hash of it: who has that need not ask again.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
+use madang_addr::hash::{START, fnv1a};
 use madang_model::{ApiGroup, Kind, openapi};
 use serde_json::{Map, Value, json};
 
@@ -211,18 +211,11 @@ static INDEX: LazyLock<Value> = LazyLock::new(|| {
     let path = |group: ApiGroup| {
         let root = root(group);
         let text = document(group).to_string();
-        let url = format!("/openapi/v3/{root}?hash={:016X}", hash(&text));
+        let url = format!("/openapi/v3/{root}?hash={:016X}", fnv1a(START, text.as_bytes()));
         (root, json!({ "serverRelativeURL": url }))
     };
     json!({ "paths": ApiGroup::ALL.into_iter().map(path).collect::<Map<_, _>>() })
 });
-
-/// Another text has another one: clients keep what they have read under it.
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
 
 fn document(group: ApiGroup) -> &'static Value {
     static DOCUMENTS: LazyLock<[Value; 3]> = LazyLock::new(|| ApiGroup::ALL.map(super::openapi::document));

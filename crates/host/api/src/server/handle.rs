@@ -15,12 +15,15 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::accept::Form;
 use super::body::AnswerBody;
+use super::giver::Giver;
 use super::query::Query;
 use super::read::Pages;
 use super::route::{Part, Route};
 use super::sent::{Format, Sent};
 use super::{Limits, Phase, answer, discovery, stream};
-use crate::{ApiError, Bundle, ExecRequest, ExplainQuery, Reason, Registry, Runtime, Version, frames};
+use crate::{
+    Access, ApiError, Bundle, ExecRequest, ExplainQuery, Reason, Registry, Runtime, Version, frames,
+};
 
 type Answer = Response<AnswerBody>;
 
@@ -28,6 +31,8 @@ type Answer = Response<AnswerBody>;
 pub(super) struct Api {
     pub(super) registry: Registry,
     pub(super) runtime: Arc<dyn Runtime>,
+    /// What knows who may give which permissions; none where there are no users.
+    pub(super) access: Option<Arc<Access>>,
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) pages: Pages,
@@ -79,11 +84,18 @@ impl Api {
                 let value = discovery::answer(asked, form);
                 Ok(answer::json_as(StatusCode::OK, discovery::content_type(asked, form), &value))
             }
-            Route::Review(_) => Err(ApiError::new(Reason::NotFound, "reviews are not served yet")),
+            // Who has users has answered before it came here.
+            Route::Review(_) => Err(ApiError::new(Reason::NotFound, "there are no users here to ask about")),
             Route::Shutdown => self.shutdown(request).await,
             Route::Bundles => {
+                let giver = self.giver(&request);
                 let bundle: Bundle = self.parsed(request).await?;
-                let result = self.blocking(move |registry| registry.apply(bundle)).await?;
+                let result = self
+                    .blocking(move |registry| {
+                        giver.may_apply(&bundle)?;
+                        registry.apply(bundle)
+                    })
+                    .await?;
                 Ok(answer::json(StatusCode::OK, &result))
             }
             Route::Confirmation => self.confirmation(&method).await,
@@ -227,6 +239,11 @@ impl Api {
         parsed(&self.sent(request).await?)
     }
 
+    /// Who sends this, as far as it matters to what may be given.
+    fn giver(&self, request: &Request<Incoming>) -> Giver {
+        Giver::new(self.access.as_ref(), request.extensions().get())
+    }
+
     /// The request's body, if it is of a type that is read, not too long, and comes in time.
     async fn sent(&self, request: Request<Incoming>) -> Result<Sent, ApiError> {
         let format = Format::of(request.headers())?;
@@ -238,11 +255,12 @@ impl Api {
             };
             return Err(ApiError::new(Reason::UnsupportedMediaType, message));
         }
+        let giver = self.giver(&request);
         let (head, body) = request.into_parts();
         let limit = self.limits.body;
         let body = Limited::new(body, limit).collect();
         match tokio::time::timeout(self.limits.body_time, body).await {
-            Ok(Ok(body)) => Ok(Sent::new(format, &head.headers, body.to_bytes())),
+            Ok(Ok(body)) => Ok(Sent::new(format, &head.headers, giver, body.to_bytes())),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let message = format!("the body is longer than the {limit} bytes that are allowed");
                 Err(ApiError::new(Reason::RequestEntityTooLarge, message))

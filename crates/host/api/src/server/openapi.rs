@@ -155,8 +155,11 @@ fn patch(kind: Kind) -> Value {
         "patch",
         &[&WRITE[..], &[("force", "boolean", "take fields that others own")]].concat(),
     );
+    // Clients take the strategic one where it is named, and only Kubernetes' own kinds have it.
+    let possible = |body: &&&str| kind.group() != ApiGroup::Madang || !body.contains("strategic");
     let content: Map<String, Value> = PATCHES
         .iter()
+        .filter(possible)
         .map(|body| {
             let kind = if body.contains("json-patch") { "array" } else { "object" };
             let schema = if kind == "array" {

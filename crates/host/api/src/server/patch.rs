@@ -73,6 +73,7 @@ pub(super) fn apply(
             sent_preconditions(&config).hold(stored)?;
         }
         set_owners(&mut new, &owners)?;
+        writer.giver.may_write(&new, stored)?;
         Ok(new)
     };
     loop {
@@ -93,6 +94,7 @@ pub(super) fn apply(
         if writer.part != Part::Whole {
             return Err(ApiError::not_found(object));
         }
+        writer.giver.may_create(object)?;
         match registry.create_with(applied(None)?, writer.dry_run) {
             Err(error) if error.is(Reason::AlreadyExists) => {}
             created => {

@@ -5,6 +5,7 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use serde_json::Value;
 
+use super::giver::Giver;
 use crate::{ApiError, Reason};
 
 /// How deep a body's values may be in each other.
@@ -35,6 +36,8 @@ pub(super) struct Sent {
     pub(super) format: Format,
     /// What the client calls itself: who owns what it writes, if it does not say.
     pub(super) agent: String,
+    /// Who sent it.
+    pub(super) giver: Giver,
     body: Bytes,
 }
 
@@ -66,11 +69,11 @@ impl Format {
 }
 
 impl Sent {
-    pub(super) fn new(format: Format, headers: &HeaderMap, body: Bytes) -> Self {
+    pub(super) fn new(format: Format, headers: &HeaderMap, giver: Giver, body: Bytes) -> Self {
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let agent = agent.split(['/', ' ']).next().unwrap_or_default();
         let agent = if agent.is_empty() { "unknown" } else { agent };
-        Self { format, agent: agent.chars().filter(|c| !c.is_control()).take(128).collect(), body }
+        Self { format, agent: agent.chars().filter(|c| !c.is_control()).take(128).collect(), giver, body }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -81,10 +84,7 @@ impl Sent {
     pub(super) fn document(&self) -> Result<Value, ApiError> {
         let wrong = |why: String| ApiError::bad_request(format!("the body cannot be read: {why}"));
         let value = match self.format {
-            Format::Protobuf => {
-                let message = "protobuf is not read: send JSON as application/json";
-                return Err(ApiError::new(Reason::UnsupportedMediaType, message));
-            }
+            Format::Protobuf => crate::protobuf::decode(&self.body)?,
             Format::Yaml | Format::Apply => {
                 let text = std::str::from_utf8(&self.body).map_err(|error| wrong(error.to_string()))?;
                 match serde_json::from_str(text) {

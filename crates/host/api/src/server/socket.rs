@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use super::ServeError;
+use super::{ServeError, socket_group};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -64,7 +64,11 @@ pub(super) async fn claim(socket: &Path) -> Result<(UnixListener, Claim), ServeE
     remove_dead(socket).await?;
     let listener = UnixSocket::new_stream().map_err(|e| failed("make the socket", socket, e))?;
     listener.bind(socket).map_err(|e| failed("bind the socket", socket, e))?;
-    // Before it listens: nobody can connect to it while its mode is still another.
+    // Before it listens: nobody can connect to it while its owners or its mode are still others.
+    if let Some(group) = socket_group() {
+        std::os::unix::fs::chown(socket, None, Some(group))
+            .map_err(|e| failed("give to the group madang", socket, e))?;
+    }
     fs::set_permissions(socket, Permissions::from_mode(0o660))
         .map_err(|e| failed("set the mode of", socket, e))?;
     let inode = fs::symlink_metadata(socket).map_err(|e| failed("look at", socket, e))?.ino();

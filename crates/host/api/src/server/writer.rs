@@ -4,6 +4,7 @@ use madang_merge::{ManagedFields, Write};
 use madang_model::{Diagnostic, Kind, ManagedFieldsEntry, Resource, from_json, prune_unknown};
 use serde_json::Value;
 
+use super::giver::Giver;
 use super::query::{Query, Validation};
 use super::route::Part;
 use super::schemas::schema;
@@ -19,6 +20,7 @@ pub(super) struct Writer {
     pub(super) force: bool,
     pub(super) part: Part,
     pub(super) time: String,
+    pub(super) giver: Giver,
 }
 
 impl Writer {
@@ -30,7 +32,7 @@ impl Writer {
             ));
         }
         let Query { validation, dry_run, force, .. } = *query;
-        Ok(Self { manager, validation, dry_run, force, part, time: now() })
+        Ok(Self { manager, validation, dry_run, force, part, time: now(), giver: sent.giver.clone() })
     }
 
     pub(super) fn write(&self, kind: Kind) -> Write<'_> {
@@ -59,8 +61,9 @@ impl Writer {
         Ok((resource, warnings))
     }
 
-    /// Notes in the new resource who owns what now.
+    /// Notes in the new resource who owns what now, if it may be written.
     pub(super) fn own(&self, old: Option<&Resource>, new: &mut Resource) -> Result<(), ApiError> {
+        self.giver.may_write(new, old)?;
         let kind = new.kind();
         let mut before = old.map(Resource::to_json);
         let known = before.as_ref().map_or_else(|| Ok(ManagedFields::default()), ManagedFields::of);

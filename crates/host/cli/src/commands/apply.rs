@@ -11,7 +11,7 @@ use crate::output::plan;
 
 /// Creates and changes what the files declare, in one transaction.
 pub(super) async fn run(context: &Context, args: &ApplyArgs) -> Result<(), Failure> {
-    let declared = Declared::read(&args.files.files, args.files.recursive)?;
+    let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let client = context.client().await?;
     let doing = "apply the resources";
     let prune_files = if args.prune {

@@ -1,6 +1,7 @@
 //! `madang describe`.
 
 use jiff::Timestamp;
+use madang_model::Kind;
 
 use crate::args::DescribeArgs;
 use crate::context::Context;
@@ -11,10 +12,13 @@ use crate::output::describe::render;
 
 /// Says everything about the resources.
 pub(super) async fn run(context: &Context, args: &DescribeArgs) -> Result<(), Failure> {
-    let targets = Targets::parse(&args.targets)?;
+    let targets = Targets::parse(&args.targets, context.project())?;
     let client = context.client().await?;
-    let all = mirror::all(&client).await.map_err(|error| Failure::api("list the resources", error))?;
-    let chosen = super::get::choose(&all, &targets, args.selector.as_ref())?;
+    let fail = |error| Failure::api("list the resources", error);
+    let mut all = mirror::all(&client).await.map_err(fail)?;
+    all.extend(client.list(Kind::Event).await.map_err(fail)?.items);
+    let scope = targets.scope(Some(context.project()));
+    let chosen = super::get::choose(&all, &targets, scope, args.selector.as_ref())?;
     if chosen.is_empty() {
         context.say("There is nothing.");
         return Ok(());

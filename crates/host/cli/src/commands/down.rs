@@ -1,11 +1,12 @@
 //! `madang down`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use madang_api::{Bundle, Client, Registry};
 use madang_model::{Kind, ObjectRef, Resource};
-use madang_plan::order_for_delete;
+use madang_plan::{contents, dependants, order_for_delete};
 use madang_store::Embedded;
 
 use crate::args::DownArgs;
@@ -19,29 +20,67 @@ use crate::output::style::Role;
 use crate::output::text::{count, span};
 use crate::wait::{Goal, Waited, left, wait};
 
+/// How often it is looked whether somebody made more of it meanwhile.
+const ROUNDS: usize = 5;
+
 /// Takes down what the files declare, or everything, and ends a daemon that has nothing left.
 pub(super) async fn run(context: &Context, args: &DownArgs) -> Result<(), Failure> {
-    let declared = if args.all { None } else { Some(Declared::read(&args.files, args.recursive)?.objects()) };
+    let project = context.named_project.as_deref();
+    let read = || Declared::read(&args.files, args.recursive, project);
+    let declared = if args.all { None } else { Some(read()?.objects()) };
     let Some(client) = client(context).await? else {
         context
             .say(&format!("Nothing is there: no daemon answers at {}.", context.layout.socket().display()));
         return Ok(());
     };
-    let all = mirror::all(&client).await.map_err(|error| Failure::api("list the resources", error))?;
-    let wanted = |resource: &&Resource| match &declared {
-        // Nodes are the daemon's own.
-        None => resource.kind() != Kind::Node,
+    let is_wanted = |resource: &Resource| match &declared {
+        None => project.is_none() || resource.metadata().namespace.as_deref() == project,
         Some(declared) => declared.contains(&resource.object_ref()),
     };
-    let going: Vec<Resource> = all.iter().filter(wanted).cloned().collect();
-    if going.is_empty() {
+    let gone = take_down(context, &client, is_wanted, args.timeout).await?;
+    if gone == 0 {
         context.say("Nothing of it is there.");
     } else {
-        delete(context, &client, &order_for_delete(&going), args.timeout).await?;
-        let done = format!("Gone: {}.", count(going.len(), "resource"));
+        let done = format!("Gone: {}.", count(gone, "resource"));
         context.say(&context.words.paint(Role::Good, &done));
     }
     end(context, &client).await
+}
+
+/// Deletes what is wanted to go and all that goes with it, until nothing of it is there. How many resources that were.
+async fn take_down(
+    context: &Context,
+    client: &Client,
+    is_wanted: impl Fn(&Resource) -> bool,
+    timeout: Duration,
+) -> Result<usize, Failure> {
+    let mut gone = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let all = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
+        let wanted = all.iter().filter(|resource| is_wanted(resource) && !mirror::is_the_daemons(resource));
+        let mut going = with_all_that_goes(&all, wanted.collect());
+        // What somebody made at the same moment, a group, say, goes too.
+        let late = dependants(&all, &gone).into_iter().filter(|late| !going.contains(late));
+        going.extend(late.collect::<Vec<_>>());
+        if going.is_empty() {
+            break;
+        }
+        delete(context, client, &order_for_delete(&going), timeout).await?;
+        gone.extend(going.iter().filter_map(|resource| resource.metadata().uid.clone()));
+    }
+    Ok(gone.len())
+}
+
+/// These, what is in the projects among them, and what belongs to any of that alone.
+pub(super) fn with_all_that_goes<'a>(all: &'a [Resource], going: Vec<&'a Resource>) -> Vec<&'a Resource> {
+    let projects = going.iter().filter(|resource| resource.kind() == Kind::Namespace);
+    let inside = projects.flat_map(|project| contents(all, project));
+    let known: BTreeSet<ObjectRef> = going.iter().map(|resource| resource.object_ref()).collect();
+    let inside: Vec<&Resource> = inside.filter(|resource| !known.contains(&resource.object_ref())).collect();
+    let mut all_going = [going, inside].concat();
+    let uids = all_going.iter().filter_map(|resource| resource.metadata().uid.clone()).collect();
+    all_going.extend(dependants(all, &uids));
+    all_going
 }
 
 /// Deletes these, and waits until they are gone.
@@ -75,7 +114,7 @@ pub(super) async fn delete(
 /// Ends the daemon, if `up` started it and nothing is left.
 async fn end(context: &Context, client: &Client) -> Result<(), Failure> {
     let left = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
-    let left = left.iter().filter(|resource| resource.kind() != Kind::Node).count();
+    let left = left.iter().filter(|resource| !mirror::is_the_daemons(resource)).count();
     if left > 0 {
         context.say(&format!("The daemon goes on: {} left.", count(left, "resource")));
     } else if daemon::end(context, client).await? {
@@ -110,5 +149,5 @@ fn left_behind(context: &Context) -> Result<bool, Failure> {
     // Only to look: a store that cannot be opened is for the daemon to complain about.
     let Ok(store) = Embedded::open(&layout.state_dir()) else { return Ok(true) };
     let all = Registry::new(Arc::new(store)).all().map(|list| list.items).unwrap_or_default();
-    Ok(all.iter().any(|resource| resource.kind() != Kind::Node))
+    Ok(all.iter().any(|resource| !mirror::is_the_daemons(resource)))
 }

@@ -17,7 +17,7 @@ use crate::raw::RawMode;
 
 /// Runs a command in an instance's sandbox, and ends with its exit status.
 pub(super) async fn run(context: &Context, args: &ExecArgs) -> Result<(), Failure> {
-    let instance = kinds::instance(&args.instance)?;
+    let instance = kinds::instance(&args.instance, context.project())?;
     let client = context.client().await?;
     let tty = args.tty && io::stdin().is_terminal();
     if args.tty && !tty {

@@ -6,6 +6,7 @@ use madang_model::{Kind, Resource};
 use crate::args::{ExplainArgs, Protocol};
 use crate::context::Context;
 use crate::error::Failure;
+use crate::kinds::KindName;
 use crate::output::explain::render;
 
 /// Stands for whoever is on the far side of the uplink.
@@ -18,8 +19,9 @@ pub(super) async fn run(context: &Context, args: &ExplainArgs) -> Result<(), Fai
     let protocol = protocol(args)?;
     let client = context.client().await?;
     let query = ExplainQuery {
-        from: name(&args.from)?,
-        to: destination(&client, &args.to).await?,
+        namespace: context.project().to_owned(),
+        from: name(&args.from, context.project())?,
+        to: destination(&client, &args.to, context.project()).await?,
         protocol: protocol.name().to_owned(),
         port: args.port,
         live: args.live,
@@ -48,19 +50,22 @@ fn protocol(args: &ExplainArgs) -> Result<Protocol, Failure> {
     }
 }
 
-/// As the API knows it: `web-1` of `instance/web-1`, an address, `outside`.
-fn name(word: &str) -> Result<String, Failure> {
-    if word.contains('/') {
-        crate::kinds::instance(word).map(|object| object.name)
-    } else {
-        Ok(word.to_owned())
+/// As the API knows it: `web-1` of `instance/web-1`, `lab/web-1` of another project, an address, `outside`.
+fn name(word: &str, project: &str) -> Result<String, Failure> {
+    match word.split_once('/') {
+        Some((kind, _)) if kind.parse::<KindName>().is_ok() => {
+            let object = crate::kinds::instance(word, project)?;
+            let own = object.namespace == project;
+            Ok(if own { object.name } else { format!("{}/{}", object.namespace, object.name) })
+        }
+        _ => Ok(word.to_owned()),
     }
 }
 
 /// An instance's name, or an address: somebody outside, if only that is meant.
-async fn destination(client: &Client, word: &str) -> Result<String, Failure> {
+async fn destination(client: &Client, word: &str, project: &str) -> Result<String, Failure> {
     if word != OUTSIDE {
-        return name(word);
+        return name(word, project);
     }
     // The router of the first pool: nobody is more surely outside.
     let pools = client.list(Kind::AddressPool).await;

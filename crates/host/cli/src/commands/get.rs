@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use madang_api::Client;
-use madang_model::{Kind, ObjectRef, Resource};
+use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, Resource};
 use serde_json::{Value, json};
 
 use crate::args::{Format, GetArgs};
@@ -12,33 +12,44 @@ use crate::context::Context;
 use crate::error::Failure;
 use crate::kinds::{Targets, written};
 use crate::mirror::Mirror;
-use crate::output::columns::{Around, table};
+use crate::output::columns::{Around, Show, table};
 use crate::output::yaml::to_yaml;
 use crate::wait::interrupts;
 use madang_model::Selector;
 
 /// Lists resources, and goes on as they change if that was asked for.
 pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<(), Failure> {
-    let targets = Targets::parse(&args.targets)?;
+    let targets = Targets::parse(&args.targets, context.project())?;
+    let project = (!args.all_namespaces).then_some(context.project());
+    let asked = Asked { scope: targets.scope(project), targets: &targets, all_projects: args.all_namespaces };
     let client = context.client().await?;
     if args.watch {
-        return watch(context, args, &targets, &client).await;
+        return watch(context, args, asked, &client).await;
     }
-    let all = list(&client, &kinds(&targets)).await?;
-    let chosen = choose(&all, &targets, args.selector.as_ref())?;
+    let all = list(&client, &kinds(&targets), asked.scope).await?;
+    let chosen = choose(&all, &targets, asked.scope, args.selector.as_ref())?;
     if chosen.is_empty() && matches!(args.output, Format::Table | Format::Wide | Format::Name) {
-        context.say(&nothing(&targets));
+        context.say(&nothing(asked));
         return Ok(());
     }
-    context.print(&render(context, args.output, &targets, &chosen, &all))
+    context.print(&render(context, args.output, asked, &chosen, &all))
 }
 
-async fn list(client: &Client, kinds: &[Kind]) -> Result<Vec<Resource>, Failure> {
+/// What was asked for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    targets: &'a Targets,
+    /// The project to look in; none: all.
+    scope: Option<&'a str>,
+    /// Whether the tables have a column for the project.
+    all_projects: bool,
+}
+
+async fn list(client: &Client, kinds: &[Kind], project: Option<&str>) -> Result<Vec<Resource>, Failure> {
     let mut all = Vec::new();
     for kind in kinds {
-        all.extend(
-            client.list(*kind).await.map_err(|error| Failure::api("list the resources", error))?.items,
-        );
+        let list = client.list_in(*kind, project).await;
+        all.extend(list.map_err(|error| Failure::api("list the resources", error))?.items);
     }
     Ok(all)
 }
@@ -52,10 +63,11 @@ fn kinds(targets: &Targets) -> Vec<Kind> {
     kinds
 }
 
-/// What was asked for. A name that is not there is a mistake.
+/// What was asked for, in this project (none: in all). A name that is not there is a mistake.
 pub(super) fn choose<'a>(
     all: &'a [Resource],
     targets: &Targets,
+    project: Option<&str>,
     selector: Option<&Selector>,
 ) -> Result<Vec<&'a Resource>, Failure> {
     if let Targets::Named(objects) = targets {
@@ -66,40 +78,52 @@ pub(super) fn choose<'a>(
             return Err(Failure::NotFound { what: missing.join(", ") });
         }
     }
-    Ok(all.iter().filter(|resource| is_chosen(resource, targets, selector)).collect())
+    Ok(all.iter().filter(|resource| is_chosen(resource, targets, project, selector)).collect())
 }
 
-fn is_chosen(resource: &Resource, targets: &Targets, selector: Option<&Selector>) -> bool {
-    targets.includes(resource)
+fn is_chosen(
+    resource: &Resource,
+    targets: &Targets,
+    project: Option<&str>,
+    selector: Option<&Selector>,
+) -> bool {
+    let own = resource.metadata().namespace.as_deref();
+    let in_scope = project.is_none() || own.is_none() || own == project;
+    in_scope
+        && targets.includes(resource)
         && selector.is_none_or(|selector| selector.matches(&resource.metadata().labels))
 }
 
-fn nothing(targets: &Targets) -> String {
-    match targets.kinds().as_slice() {
+fn nothing(asked: Asked<'_>) -> String {
+    let place = match asked.scope.filter(|project| *project != DEFAULT_NAMESPACE) {
+        Some(project) => format!(" in the project {project}"),
+        None => String::new(),
+    };
+    match asked.targets.kinds().as_slice() {
+        [kind] if kind.is_namespaced() => format!("There are no {}{place}.", kind.plural()),
         [kind] => format!("There are no {}.", kind.plural()),
-        _ => "There is nothing.".to_owned(),
+        _ => format!("There is nothing{place}."),
     }
 }
 
 fn render(
     context: &Context,
     format: Format,
-    targets: &Targets,
+    asked: Asked<'_>,
     chosen: &[&Resource],
     all: &[Resource],
 ) -> String {
     match format {
-        Format::Json => format!("{:#}\n", value(targets, chosen)),
-        Format::Yaml => to_yaml(&value(targets, chosen)),
+        Format::Json => format!("{:#}\n", value(asked.targets, chosen)),
+        Format::Yaml => to_yaml(&value(asked.targets, chosen)),
         Format::Name => chosen.iter().map(|resource| written(&resource.object_ref()) + "\n").collect(),
         Format::Table | Format::Wide => {
             let around = Around::new(Timestamp::now(), all);
             let kinds: BTreeSet<Kind> = chosen.iter().map(|resource| resource.kind()).collect();
-            let several = targets.kinds().len() > 1;
             let columns = context.columns();
             let of_kind = |kind: &Kind| {
                 let own: Vec<&Resource> = chosen.iter().copied().filter(|r| r.kind() == *kind).collect();
-                table(&own, &around, format == Format::Wide, several).render(context.data, columns)
+                table(&own, &around, asked.show(format)).render(context.data, columns)
             };
             kinds.iter().map(of_kind).collect::<Vec<_>>().join("\n")
         }
@@ -122,13 +146,15 @@ fn value(targets: &Targets, chosen: &[&Resource]) -> Value {
 }
 
 /// Prints what there is, and then each resource as it changes.
-async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Client) -> Result<(), Failure> {
+async fn watch(context: &Context, args: &GetArgs, asked: Asked<'_>, client: &Client) -> Result<(), Failure> {
     let fail = |error| Failure::api("follow the resources", error);
     let mut interrupt = interrupts()?;
-    let mut mirror = Mirror::start(client, &kinds(targets)).await.map_err(fail)?;
+    let Asked { targets, scope, .. } = asked;
+    let mut mirror = Mirror::start(client, &kinds(targets), scope).await.map_err(fail)?;
     let now: Vec<Resource> = mirror.resources().cloned().collect();
-    let chosen = choose(&now, targets, args.selector.as_ref())?;
-    let mut lines = Lines { context, args, targets, widths: BTreeMap::new() };
+    let selector = args.selector.as_ref();
+    let chosen = choose(&now, targets, scope, selector)?;
+    let mut lines = Lines::new(context, args.output, asked.show(args.output));
     let mut shown: BTreeMap<ObjectRef, Resource> = BTreeMap::new();
     for resource in chosen {
         shown.insert(resource.object_ref(), resource.clone());
@@ -140,8 +166,7 @@ async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Cl
             _ = interrupt.recv() => return Ok(()),
         };
         for object in changed {
-            let resource =
-                mirror.find(&object).filter(|r| is_chosen(r, targets, args.selector.as_ref())).cloned();
+            let resource = mirror.find(&object).filter(|r| is_chosen(r, targets, scope, selector)).cloned();
             match (resource, shown.get(&object)) {
                 (Some(new), old) if old != Some(&new) => {
                     let all: Vec<Resource> = mirror.resources().cloned().collect();
@@ -158,17 +183,33 @@ async fn watch(context: &Context, args: &GetArgs, targets: &Targets, client: &Cl
     }
 }
 
+impl Asked<'_> {
+    /// How the rows are shown.
+    fn show(&self, format: Format) -> Show {
+        Show {
+            all: format == Format::Wide,
+            prefixed: self.targets.kinds().len() > 1,
+            projects: self.all_projects,
+        }
+    }
+}
+
 /// Rows as they come, in columns that only grow.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     context: &'a Context,
-    args: &'a GetArgs,
-    targets: &'a Targets,
+    format: Format,
+    show: Show,
     widths: BTreeMap<Kind, Vec<usize>>,
 }
 
-impl Lines<'_> {
-    fn print(&mut self, resources: &[&Resource], all: &[Resource]) -> Result<(), Failure> {
-        let format = self.args.output;
+impl<'a> Lines<'a> {
+    pub(super) fn new(context: &'a Context, format: Format, show: Show) -> Self {
+        Self { context, format, show, widths: BTreeMap::new() }
+    }
+
+    /// Prints these, which stand among all of them.
+    pub(super) fn print(&mut self, resources: &[&Resource], all: &[Resource]) -> Result<(), Failure> {
+        let format = self.format;
         if !matches!(format, Format::Table | Format::Wide) {
             let text = |resource: &&Resource| match format {
                 Format::Json => format!("{}\n", resource.to_json()),
@@ -178,11 +219,10 @@ impl Lines<'_> {
             return self.context.print(&resources.iter().map(text).collect::<String>());
         }
         let around = Around::new(Timestamp::now(), all);
-        let several = self.targets.kinds().len() > 1;
         let kinds: BTreeSet<Kind> = resources.iter().map(|resource| resource.kind()).collect();
         for kind in kinds {
             let own: Vec<&Resource> = resources.iter().copied().filter(|r| r.kind() == kind).collect();
-            let table = table(&own, &around, format == Format::Wide, several);
+            let table = table(&own, &around, self.show);
             let text = match self.widths.get_mut(&kind) {
                 Some(widths) => table.continued(self.context.data, widths),
                 None => {
@@ -205,7 +245,7 @@ mod tests {
     fn json_is_stable() {
         let shop = samples::shop();
         let vpcs = Targets::Kinds(vec![Kind::Vpc]);
-        let chosen = choose(&shop, &vpcs, None).unwrap();
+        let chosen = choose(&shop, &vpcs, Some("default"), None).unwrap();
         insta::assert_snapshot!(format!("{:#}", value(&vpcs, &chosen)), @r#"
         {
           "apiVersion": "v1",
@@ -271,9 +311,14 @@ mod tests {
     fn a_name_that_is_not_there_is_a_failure_and_a_label_is_not() {
         let shop = samples::shop();
         let missing = Targets::Named(vec![ObjectRef::new(Kind::Vpc, "none")]);
-        assert!(matches!(choose(&shop, &missing, None), Err(Failure::NotFound { .. })));
+        assert!(matches!(choose(&shop, &missing, Some("default"), None), Err(Failure::NotFound { .. })));
         let instances = Targets::Kinds(vec![Kind::Instance]);
-        let of = |selector: &str| choose(&shop, &instances, Some(&selector.parse().unwrap())).unwrap().len();
+        let of =
+            |selector: &str| choose(&shop, &instances, None, Some(&selector.parse().unwrap())).unwrap().len();
         assert_eq!((of("app=web"), of("app"), of("!app"), of("app=none")), (1, 1, 1, 0));
+        let in_project = |project| choose(&shop, &instances, Some(project), None).unwrap().len();
+        assert_eq!((in_project("default"), in_project("lab")), (2, 0));
+        let pools = Targets::Kinds(vec![Kind::AddressPool]);
+        assert_eq!(choose(&shop, &pools, Some("lab"), None).unwrap().len(), 1, "pools are of the host");
     }
 }

@@ -13,7 +13,7 @@ use crate::wait::interrupts;
 
 /// Prints what an instance's process wrote.
 pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
-    let instance = kinds::instance(&args.instance)?;
+    let instance = kinds::instance(&args.instance, context.project())?;
     let client = context.client().await?;
     let options = LogOptions { follow: args.follow, tail: args.tail };
     let doing = || format!("read the log of {instance}");

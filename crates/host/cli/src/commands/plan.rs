@@ -16,7 +16,7 @@ const CHANGES: u8 = 3;
 
 /// Shows what the files would change.
 pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<(), Failure> {
-    let declared = Declared::read(&args.files.files, args.files.recursive)?;
+    let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let preview = match context.find_client().await {
         Ok(Some(client)) => with_daemon(&client, &declared, args.prune).await?,
         Ok(None) => alone(context, &declared, "no daemon answers")?,

@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, args: &UpArgs) -> Result<(), Failure>
     if running.is_none() && !rustix::process::geteuid().is_root() {
         return Err(Failure::NotRoot { doing: "starting the daemon" });
     }
-    let declared = Declared::read(&args.files.files, args.files.recursive)?;
+    let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let started = running.is_none();
     let client = match running {
         Some(client) => client,
@@ -99,7 +99,7 @@ fn goes_on(context: &Context, args: &UpArgs) -> String {
 /// Ends a daemon that was started for nothing.
 async fn end_if_empty(context: &Context, client: &Client) -> Result<(), Failure> {
     let all = mirror::all(client).await.map_err(|error| Failure::api("list the resources", error))?;
-    if all.iter().all(|resource| resource.kind() == Kind::Node) {
+    if all.iter().all(mirror::is_the_daemons) {
         daemon::end(context, client).await?;
     }
     Ok(())

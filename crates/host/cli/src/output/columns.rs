@@ -7,13 +7,31 @@ use madang_model::columns::{Column, Tone, columns};
 use super::style::Role;
 use super::table::{Cell, Table};
 
-/// A table of resources of one kind. `prefixed`: names as `kind/name`, for where several kinds stand together.
-pub(crate) fn table(resources: &[&Resource], around: &Around, all: bool, prefixed: bool) -> Table {
+/// What of its resources a table shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Show {
+    /// Every column.
+    pub(crate) all: bool,
+    /// Names as `kind/name`, for where several kinds stand together.
+    pub(crate) prefixed: bool,
+    /// The project of each, if they are of one.
+    pub(crate) projects: bool,
+}
+
+/// A table of resources of one kind.
+pub(crate) fn table(resources: &[&Resource], around: &Around, show: Show) -> Table {
     let rows = resources.iter().map(|resource| {
         let mut columns = columns(resource, around);
-        columns.retain(|column| all || !column.wide);
-        if prefixed && let Some(name) = columns.iter_mut().find(|column| column.heading == "NAME") {
-            name.text = crate::kinds::written(&resource.object_ref());
+        columns.retain(|column| show.all || !column.wide);
+        if show.prefixed
+            && let Some(name) = columns.iter_mut().find(|column| column.heading == "NAME")
+        {
+            let (kind, name_of) = (resource.kind().name().to_lowercase(), &resource.metadata().name);
+            name.text = format!("{kind}/{name_of}");
+        }
+        if show.projects && resource.kind().is_namespaced() {
+            let text = resource.metadata().namespace.clone().unwrap_or_default();
+            columns.insert(0, Column { heading: "NAMESPACE", text, tone: Tone::Plain, wide: false });
         }
         columns
     });
@@ -47,7 +65,7 @@ mod tests {
         let around = Around::new(samples::now(), &shop);
         let table = |kind: &Kind| {
             let own: Vec<_> = shop.iter().filter(|resource| resource.kind() == *kind).collect();
-            table(&own, &around, wide, false).render(Style::PLAIN, 80)
+            table(&own, &around, Show { all: wide, ..Show::default() }).render(Style::PLAIN, 80)
         };
         let known = |kind: &&Kind| shop.iter().any(|resource| resource.kind() == **kind);
         Kind::ALL.iter().filter(known).map(table).collect::<Vec<_>>().join("\n")
@@ -126,9 +144,13 @@ mod tests {
         let shop = samples::shop();
         let vpcs: Vec<_> = shop.iter().filter(|resource| resource.kind() == Kind::Vpc).collect();
         let around = Around::new(samples::now(), &shop);
-        insta::assert_snapshot!(table(&vpcs, &around, false, true).render(Style::PLAIN, 80), @r"
-        NAME       CIDRS         STATUS   AGE
-        vpc/shop   10.0.0.0/16   Ready    150m
+        let show = Show { prefixed: true, projects: true, ..Show::default() };
+        insta::assert_snapshot!(table(&vpcs, &around, show).render(Style::PLAIN, 80), @r"
+        NAMESPACE   NAME       CIDRS         STATUS   AGE
+        default     vpc/shop   10.0.0.0/16   Ready    150m
         ");
+        let nodes: Vec<_> = shop.iter().filter(|resource| resource.kind() == Kind::Node).collect();
+        let table = table(&nodes, &around, show).render(Style::PLAIN, 80);
+        assert!(table.starts_with("NAME  "), "a node is in no project: {table}");
     }
 }

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use madang_model::{ConditionStatus, Kind, Object, ObjectRef, Peer, Resource, SOURCE_FILE, SOURCE_LINES};
+use madang_model::{
+    ConditionStatus, Kind, Layout, Object, ObjectRef, Peer, Resource, SOURCE_FILE, SOURCE_LINES,
+};
 use serde_json::Value;
 
+use super::events;
 use super::explain::shown;
 use super::style::{Role, Style};
 use madang_model::columns::age;
@@ -33,6 +36,7 @@ pub(crate) fn render(
     }
     sections.push(section("Status", &status, style));
     sections.push(conditions(resource, now, style, columns));
+    sections.push(events::section(resource, all, now, style));
     sections.push(used_by(resource, all, style));
     sections.retain(|section| !section.is_empty());
     sections.join("\n")
@@ -63,6 +67,10 @@ fn head(resource: &Resource, now: Timestamp, here: &Path, style: Style) -> Strin
         let waits = metadata.finalizers.join(", ");
         line("Deleting", format!("since {}, waits for {waits}", age(Some(asked), now)));
     }
+    if !metadata.owner_references.is_empty() {
+        let owners = metadata.owner_references.iter().map(|owner| format!("{}/{}", owner.kind, owner.name));
+        line("Belongs to", owners.collect::<Vec<_>>().join(", "));
+    }
     line("Generation", metadata.generation.to_string());
     if let Some(uid) = &metadata.uid {
         line("UID", uid.clone());
@@ -84,6 +92,9 @@ fn section(title: &str, value: &Value, style: Style) -> String {
 }
 
 fn conditions(resource: &Resource, now: Timestamp, style: Style, columns: usize) -> String {
+    if resource.kind().layout() == Layout::Flat {
+        return String::new();
+    }
     let title = style.paint(Role::Heading, "Conditions");
     if resource.conditions().is_empty() {
         return format!("{title}\n  none yet: the agent has not looked at it\n");
@@ -175,7 +186,8 @@ mod tests {
     use crate::samples;
 
     fn described(kind: Kind, name: &str) -> String {
-        let shop = samples::shop();
+        let mut shop = samples::shop();
+        shop.extend(samples::events());
         let own = ObjectRef::new(kind, name);
         let resource = shop.iter().find(|resource| resource.object_ref() == own).unwrap();
         render(resource, &shop, samples::now(), Path::new("/home/ana"), Style::PLAIN, 60)

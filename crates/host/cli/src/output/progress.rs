@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use madang_api::INSTANCE_FINALIZER;
 use madang_model::{ObjectRef, Resource};
+use madang_plan::NAMESPACE_FINALIZER;
 
 use super::style::{Role, Style};
 use super::text::{cut, pad, printable, width};
@@ -39,6 +40,7 @@ impl Step {
             _ if resource.metadata().deletion_timestamp.is_none() => String::new(),
             [] => String::new(),
             [one] if one == INSTANCE_FINALIZER => "its process and its port are being removed".to_owned(),
+            [one] if one == NAMESPACE_FINALIZER => "what is in it is being deleted".to_owned(),
             several => format!("waits for {}", several.join(", ")),
         };
         Self::Leaving(waits)

@@ -18,11 +18,20 @@ pub(crate) async fn memory_beyond_the_limit_ends_the_process_and_not_the_shim() 
 }
 
 pub(crate) async fn files_in_memory_count() {
-    let host = Host::new(&["sleep", "3600"]).memory(64 << 20);
+    const MIB: u64 = 1 << 20;
+    let host = Host::new(&["sleep", "3600"]).memory(64 * MIB);
     host.start().await;
-    let (code, said) = host.sh("dd if=/dev/zero of=/tmp/big bs=1M count=200 2>&1; stat -c %s /tmp/big").await;
-    let written: u64 = said.lines().last().and_then(|line| line.parse().ok()).unwrap_or(0);
-    assert!(written <= 64 << 20, "{code} {said}");
+    let write = |to: &str| format!("exec dd if=/dev/zero of={to} bs=1M count=40");
+    let (code, said) = host.sh(&write("/tmp/a")).await;
+    assert_eq!(code, 0, "{said}");
+    let usage = host.usage();
+    assert!(usage.memory >= 40 * MIB && usage.oom_kills == 0, "{usage:?}");
+    // Each place would take as much as the instance's memory, but not both together.
+    let (code, said) = host.sh(&write("/dev/shm/b")).await;
+    let usage = host.usage();
+    assert!(code != 0 && usage.oom_kills > 0, "{code} {said} {usage:?}");
+    assert!(usage.memory <= 64 * MIB, "{usage:?}");
+    assert!(host.observe().unwrap().shim.unwrap().is_alive().unwrap());
     host.close().await;
 }
 
@@ -37,6 +46,8 @@ pub(crate) async fn cpu_time_is_rationed() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(begin.elapsed() > Duration::from_millis(1500), "0.4 s of CPU time took {:?}", begin.elapsed());
+    // And not because this machine has no more to give.
+    assert!(host.throttled() > 0, "it never had to wait for its ration");
     host.close().await;
 }
 

@@ -1,120 +1,191 @@
-//! Opening the file: whole, of a version that this build knows, by one process.
+//! Opening a store: the index, and the snapshots and journal beside it, brought to one point of the history.
+//!
+//! | the index | the journal | what is done |
+//! |---|---|---|
+//! | whole | goes on from it | what the journal has more is made in the index too |
+//! | whole | ends before it, or is damaged | a new journal, with a snapshot of the index |
+//! | damaged, gone, or of another history | makes up for all of it | a new index from the journal; the old one is kept |
+//! | the same | does not | refused: what to do is for a person to say |
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, TableError};
+use redb::Database;
 
-use super::Options;
-use super::tables::{EVENTS, META, META_COMPACTED, META_REVISION, META_SCHEMA, OBJECTS, SCHEMA, failure};
-use crate::StoreError;
+use super::archive::Archive;
+use super::files::{Files, INDEX};
+use super::frame::Position;
+use super::index::{self, Index};
+use super::journal::Journal;
+use super::tables::{SCHEMA, failure};
+use super::{Options, apply, rotation, schema, snapshot};
+use crate::{Revision, StoreError};
 
-/// The store's file in this directory, which is made if there is none.
-pub(super) fn file(directory: &Path) -> Result<PathBuf, StoreError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(|error| io_error("create the directory", directory, error))?;
-    Ok(directory.join("store.redb"))
+/// A store that was opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) database: Database,
+    /// Where to go on; or why nothing can be written for now.
+    pub(super) journal: Result<Journal, StoreError>,
+    pub(super) recovery: Option<Recovery>,
 }
 
-/// The database in this file. A new one is made beside it and moved there when it is complete, so that a file at this
-/// path was once a whole store: whatever is wrong with it later is damage.
-pub(super) fn open_or_create(
-    directory: &Path,
-    path: &Path,
-    options: &Options,
-) -> Result<Database, StoreError> {
-    if path.try_exists().map_err(|error| io_error("look for", path, error))? {
-        return open_existing(path, options);
-    }
-    let fresh = directory.join("store.redb.new");
-    let database = match create(&fresh, options) {
-        Err(StoreError::Corrupt { .. }) => {
-            // What a daemon left that died in the midst of this.
-            fs::remove_file(&fresh).map_err(|error| io_error("remove", &fresh, error))?;
-            create(&fresh, options)
+/// What was found damaged when a store was opened, and is whole again. Nothing that was acknowledged is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Each damaged file, where it is kept now, if it is, and what was wrong with it.
+    pub damage: Vec<Damage>,
+    /// Up to which revision everything is there again.
+    pub revision: Revision,
+    /// Events up to this revision are no longer known: who watches from before it has to list again. None: all are.
+    pub forgotten: Option<Revision>,
+}
+
+/// A file that was damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// Where it is kept; none if it is not.
+    pub kept: Option<PathBuf>,
+    /// What was wrong with it.
+    pub detail: String,
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for damage in &self.damage {
+            write!(f, "{} was damaged ({})", damage.path.display(), damage.detail)?;
+            if let Some(kept) = &damage.kept {
+                write!(f, " and is kept as {}", kept.display())?;
+            }
+            f.write_str("; ")?;
         }
-        done => done,
-    }?;
-    fs::rename(&fresh, path).map_err(|error| io_error("move the new store to", path, error))?;
-    let synced = File::open(directory).and_then(|directory| directory.sync_all());
-    synced.map_err(|error| io_error("sync the directory", directory, error))?;
-    Ok(database)
+        write!(f, "everything is there again, up to revision {}", self.revision)
+    }
 }
 
-/// The database in this file, which exists.
-pub(super) fn open_existing(path: &Path, options: &Options) -> Result<Database, StoreError> {
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.map_err(|error| io_error("open", path, error))?;
-    let metadata = file.metadata().map_err(|error| io_error("look at", path, error))?;
-    if metadata.len() == 0 {
-        return Err(StoreError::Corrupt { path: path.to_owned(), detail: "the file is empty".to_owned() });
-    }
-    if metadata.permissions().mode() & 0o077 != 0 {
-        let set = file.set_permissions(Permissions::from_mode(0o600));
-        set.map_err(|error| io_error("set the mode of", path, error))?;
-    }
-    let database = open_file(path, file, options)?;
-    check_schema(&database, path)?;
-    Ok(database)
-}
-
-fn create(path: &Path, options: &Options) -> Result<Database, StoreError> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(|error| io_error("create", path, error))?;
-    let database = open_file(path, file, options)?;
-    let fail = |error: redb::Error| failure(path, "write", error);
-    let txn = database.begin_write().map_err(|e| fail(e.into()))?;
-    {
-        let mut meta = txn.open_table(META).map_err(|e| fail(e.into()))?;
-        for (name, value) in [(META_SCHEMA, SCHEMA), (META_REVISION, 0), (META_COMPACTED, 0)] {
-            meta.insert(name, value).map_err(|e| fail(e.into()))?;
+/// Opens the store in this directory.
+pub(super) fn open(files: &Arc<dyn Files>, options: &Options) -> Result<Opened, StoreError> {
+    rotation::remove_unfinished(&**files)?;
+    let index = match Index::find(&**files, options)? {
+        Index::Whole { database, schema } if schema < SCHEMA => {
+            Index::Whole { database: schema::migrate(&**files, options, database, schema)?, schema: SCHEMA }
         }
-        txn.open_table(OBJECTS).map_err(|e| fail(e.into()))?;
-        txn.open_table(EVENTS).map_err(|e| fail(e.into()))?;
-    }
-    txn.commit().map_err(|e| fail(e.into()))?;
-    Ok(database)
-}
-
-fn open_file(path: &Path, file: File, options: &Options) -> Result<Database, StoreError> {
-    let backend = FileBackend::new(file).map_err(|error| failure(path, "open", error))?;
-    Builder::new()
-        .set_cache_size(options.cache)
-        .set_check_integrity_on_open(true)
-        .create_with_backend(backend)
-        .map_err(|error| failure(path, "open", error))
-}
-
-fn check_schema(database: &Database, path: &Path) -> Result<(), StoreError> {
-    let corrupt = |detail: &str| StoreError::Corrupt { path: path.to_owned(), detail: detail.to_owned() };
-    let fail = |error: redb::Error| failure(path, "read", error);
-    let txn = database.begin_read().map_err(|e| fail(e.into()))?;
-    let meta = match txn.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) => return Err(corrupt("it is another program's database")),
-        other => other.map_err(|e| fail(e.into()))?,
+        index => index,
     };
-    let found = meta.get(META_SCHEMA).map_err(|e| fail(e.into()))?.map(|found| found.value());
-    match found {
-        Some(SCHEMA) => {}
-        Some(found) if found > SCHEMA => {
-            return Err(StoreError::FromFuture { path: path.to_owned(), found, known: SCHEMA });
+    let archive = Archive::read(files)?;
+    let mut recovery = None;
+    let mut database = match index {
+        Index::Missing if archive.is_empty() => empty(&**files, options)?,
+        Index::Missing => rebuild(files, options, &archive, None, "it was gone", &mut recovery)?,
+        Index::Damaged(detail) if archive.is_empty() => {
+            return Err(StoreError::Corrupt { path: files.path(INDEX), detail });
         }
-        _ => return Err(corrupt("it has no schema version that was ever in use")),
+        Index::Damaged(detail) => rebuild(files, options, &archive, None, &detail, &mut recovery)?,
+        Index::Whole { database, .. } => catch_up(files, options, &archive, database, &mut recovery)?,
+    };
+    index::shrink(&mut database, &**files)?;
+    let journal = match rotation::attach(files, &database, &archive) {
+        Ok(journal) => {
+            give_up_damaged(files, &archive, &mut recovery)?;
+            Ok(journal)
+        }
+        // It can be read, and written as soon as there is room.
+        Err(error @ (StoreError::Full { .. } | StoreError::Io { .. })) => Err(error),
+        Err(other) => return Err(other),
+    };
+    if let Some(recovery) = &mut recovery {
+        recovery.revision = index::revision(&database, &**files)?;
+        tracing::error!("part of the store was damaged: {recovery}");
     }
-    txn.open_table(OBJECTS).map_err(|e| fail(e.into()))?;
-    txn.open_table(EVENTS).map_err(|e| fail(e.into()))?;
-    Ok(())
+    Ok(Opened { database, journal, recovery })
 }
 
-fn io_error(operation: &'static str, path: &Path, error: io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            StoreError::Full { path: path.to_owned(), source: Arc::new(error) }
-        }
-        _ => StoreError::Io { operation, path: path.to_owned(), source: Arc::new(error) },
+/// A store with nothing in it.
+fn empty(files: &dyn Files, options: &Options) -> Result<Database, StoreError> {
+    let at = Position { revision: Revision(0), chain: rotation::new_chain() };
+    let database = index::create(files, options, SCHEMA, at, |_| Ok(()))?;
+    index::install(files)?;
+    Ok(database)
+}
+
+/// The index, with what the journal has more. If the journal does not go on from it but is a whole history of its own,
+/// the index is the one that is old or another's, and is made anew.
+fn catch_up(
+    files: &Arc<dyn Files>,
+    options: &Options,
+    archive: &Archive,
+    database: Database,
+    recovery: &mut Option<Recovery>,
+) -> Result<Database, StoreError> {
+    let at = index::position(&database, &**files)?;
+    let path = archive.path(at);
+    if path.end.revision >= archive.highest {
+        let fail = |error| failure(&files.path(INDEX), "write", error);
+        apply::replay(&database, archive, &path, options.kept_events, &fail)?;
+        return Ok(database);
     }
+    drop(database);
+    let detail = format!("it ends at revision {}, and the journal does not go on from there", at.revision);
+    rebuild(files, options, archive, Some(path.end.revision), &detail, recovery)
+}
+
+/// A new index from the newest snapshot and the journal, if they make up for everything; the old one is kept.
+fn rebuild(
+    files: &Arc<dyn Files>,
+    options: &Options,
+    archive: &Archive,
+    index: Option<Revision>,
+    detail: &str,
+    recovery: &mut Option<Recovery>,
+) -> Result<Database, StoreError> {
+    let newest = archive.newest();
+    let (Some((newest, path)), None) = (&newest, archive.lacks()) else {
+        let archived = newest.map(|(_, path)| path.end.revision);
+        return Err(StoreError::Damaged {
+            path: files.path(INDEX),
+            detail: detail.to_owned(),
+            lost: archive.lacks().unwrap_or_default(),
+            certain: archived.max(index),
+        });
+    };
+    let fail = |error| failure(&files.path(INDEX), "write", error);
+    let database = index::create(&**files, options, newest.schema, newest.at, |tables| {
+        let load = |key: &str, revision, value: &[u8]| tables.load(key, revision, value).map_err(fail);
+        snapshot::read(&**files, &newest.name, load).map(drop)
+    })?;
+    apply::replay(&database, archive, path, options.kept_events, &fail)?;
+    let there = files.open(INDEX).map_err(|error| files.failed("look for", INDEX, error))?.is_some();
+    let kept = there.then(|| files.set_aside(INDEX, "damaged")).transpose()?;
+    index::install(&**files)?;
+    let begun = there || newest.at.revision > Revision(0) || !path.is_empty();
+    if begun {
+        let damage = Damage { path: files.path(INDEX), kept, detail: detail.to_owned() };
+        let forgotten = Some(newest.at.revision);
+        *recovery = Some(Recovery { damage: vec![damage], revision: path.end.revision, forgotten });
+    }
+    Ok(database)
+}
+
+/// Keeps damaged snapshots and segments under other names: what was in them stands elsewhere by now.
+fn give_up_damaged(
+    files: &Arc<dyn Files>,
+    archive: &Archive,
+    recovery: &mut Option<Recovery>,
+) -> Result<(), StoreError> {
+    if archive.damaged.is_empty() {
+        return Ok(());
+    }
+    // A name may stand for a new file by now.
+    let now = Archive::read(files)?.damaged;
+    for (name, detail) in &archive.damaged {
+        let is_damaged = now.contains_key(name);
+        let kept = is_damaged.then(|| files.set_aside(name, "damaged")).transpose()?;
+        let damage = Damage { path: files.path(name), kept, detail: detail.clone() };
+        let nothing = || Recovery { damage: Vec::new(), revision: Revision(0), forgotten: None };
+        recovery.get_or_insert_with(nothing).damage.push(damage);
+    }
+    Ok(())
 }

@@ -86,7 +86,7 @@ pub(super) fn revision(txn: &ReadTransaction, path: &Path) -> Result<Revision, S
     counter(txn, path, META_REVISION)
 }
 
-fn counter(txn: &ReadTransaction, path: &Path, name: &str) -> Result<Revision, StoreError> {
+pub(super) fn counter(txn: &ReadTransaction, path: &Path, name: &str) -> Result<Revision, StoreError> {
     let fail = |error: redb::Error| failure(path, "read", error);
     let meta = txn.open_table(META).map_err(|e| fail(e.into()))?;
     let found = meta.get(name).map_err(|e| fail(e.into()))?.map(|found| Revision(found.value()));

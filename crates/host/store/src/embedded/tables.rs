@@ -1,4 +1,4 @@
-//! What stands in the file, and what its errors mean.
+//! What stands in the index, and what its errors mean.
 
 use std::io;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use redb::TableDefinition;
 
+use super::files::failed;
 use crate::StoreError;
 
-/// The version of these tables. Raised when an older build could not read them.
-pub(super) const SCHEMA: u64 = 1;
+/// The version of these tables, and of what stands beside them. Raised when an older build could not use them.
+pub(super) const SCHEMA: u64 = 2;
 
 /// Key -> the revision that wrote it, and the value.
 pub(super) const OBJECTS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("objects");
@@ -24,8 +25,13 @@ pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("me
 pub(super) const META_SCHEMA: &str = "schema";
 /// In [`META`]: the last revision that was given to a transaction.
 pub(super) const META_REVISION: &str = "revision";
+/// In [`META`]: the checksum of the journal's frame that this revision is the last of.
+pub(super) const META_CHAIN: &str = "chain";
 /// In [`META`]: events up to this revision are gone.
 pub(super) const META_COMPACTED: &str = "compacted";
+
+/// What Linux says when a disk cannot read or write a sector.
+const EIO: i32 = 5;
 
 pub(super) type EventRow<'a> = (&'a str, Option<&'a [u8]>, Option<&'a [u8]>);
 
@@ -35,14 +41,16 @@ pub(super) fn failure(path: &Path, operation: &'static str, error: impl Into<red
     match error.into() {
         redb::Error::DatabaseAlreadyOpen => StoreError::InUse { path },
         redb::Error::Io(error) => match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                StoreError::Full { path, source: Arc::new(error) }
-            }
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                 StoreError::Corrupt { path, detail: error.to_string() }
             }
-            _ => StoreError::Io { operation, path, source: Arc::new(error) },
+            // A sector that cannot be read is as lost as one that reads as something else.
+            _ if operation != "write" && error.raw_os_error() == Some(EIO) => {
+                StoreError::Corrupt { path, detail: format!("the disk cannot read it: {error}") }
+            }
+            _ => failed(operation, &path, error),
         },
+        redb::Error::DatabaseClosed => StoreError::Closed,
         // redb refuses everything after the first error, until the file is opened again.
         error @ redb::Error::PreviousIo => {
             StoreError::Io { operation, path, source: Arc::new(io::Error::other(error.to_string())) }

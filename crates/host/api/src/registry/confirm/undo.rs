@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use madang_model::{Condition, ConditionStatus, Kind, Layout, ObjectRef, Resource};
+use madang_plan::Propagation;
 
 use super::BeforeAfter;
 use crate::registry::ROLLED_BACK;
@@ -41,7 +42,7 @@ pub(super) fn undo(draft: &mut Draft, changed: &[BeforeAfter], because: &str) ->
             None => held.extend(draft.after.remove(&object).map(|now| (uid.to_owned(), now))),
             Some(why) => {
                 touched.insert(uid.to_owned());
-                let is_gone = draft.after.get(&object).is_none_or(|now| is_going(now));
+                let is_gone = draft.after.get(&object).is_none_or(is_going);
                 // What the change had made and somebody has deleted is as it was before.
                 if was.contains(uid) || !is_gone {
                     undone.kept.push(Kept { object, why: why.to_owned() });
@@ -60,7 +61,7 @@ pub(super) fn undo(draft: &mut Draft, changed: &[BeforeAfter], because: &str) ->
     }
     for made in held.into_values() {
         let object = made.object_ref();
-        if let Outcome::Put(going) = deleted(&made) {
+        if let Outcome::Put(going) = deleted(&made, Propagation::Background)? {
             draft.after.insert(object.clone(), *going);
         }
         undone.deleted.push(object);
@@ -123,6 +124,13 @@ impl Undone {
     ) -> Result<(), ApiError> {
         let object = before.object_ref();
         match draft.after.get(&object) {
+            // It is emptied only when the change is confirmed: nothing in it is lost yet.
+            Some(now) if uid(now) == uid(before) && object.kind == Kind::Namespace => {
+                let mut new = before.clone();
+                new.metadata_mut().generation = now.metadata().generation;
+                draft.after.insert(object.clone(), new);
+                self.restored.push(object);
+            }
             Some(now) if uid(now) == uid(before) => self.returning.push(before.clone()),
             Some(_) => {
                 let why = "it was deleted, and somebody has created another one of its name meanwhile";
