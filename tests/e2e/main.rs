@@ -4,6 +4,7 @@
 //! fails. They need root: without it they say that they are skipped, and fail where CI is set.
 
 mod access;
+mod changes;
 mod chaos;
 mod clients;
 mod cloud;

@@ -1,11 +1,11 @@
 //! Which resources change, and which of their fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use madang_model::{ObjectRef, RENAMED_FROM, Resource, SOURCE_FILE, SOURCE_LINES};
+use madang_model::{Kind, ObjectRef, RENAMED_FROM, Resource, SOURCE_FILE, SOURCE_LINES};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::fields::{FieldChange, diff};
 use crate::order::{order_for_create, order_for_delete};
@@ -122,9 +122,17 @@ fn renamed(from: &ObjectRef, old: &Resource, object: ObjectRef, new: &Resource) 
 }
 
 fn differences(old: &Resource, new: &Resource) -> Vec<FieldChange> {
-    let (old, new, mut fields) = (wanted(old), wanted(new), Vec::new());
-    for part in ["metadata", "spec"] {
-        diff(part, &old[part], &new[part], &mut fields);
+    let (old_wanted, new_wanted, mut fields) = (wanted(old), wanted(new), Vec::new());
+    let parts: BTreeSet<&String> = old_wanted.keys().chain(new_wanted.keys()).collect();
+    let nothing = Value::Null;
+    for part in parts {
+        let of = |wanted: &Map<String, Value>| wanted.get(part).unwrap_or(&nothing).clone();
+        diff(part, &of(&old_wanted), &of(&new_wanted), &mut fields);
+    }
+    let held = |path: &str| path.starts_with("data") || path.starts_with("stringData");
+    let secret = |change: &&mut FieldChange| old.kind() == Kind::Secret && held(&change.path);
+    for change in fields.iter_mut().filter(secret) {
+        [&mut change.before, &mut change.after].into_iter().flatten().for_each(veil);
     }
     fields
 }
@@ -134,16 +142,29 @@ fn standing(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
     resources.iter().filter(|r| r.metadata().deletion_timestamp.is_none())
 }
 
-/// What somebody wants of it, in the Kubernetes shape.
-fn wanted(resource: &Resource) -> Value {
+/// What somebody wants of it: labels, annotations, and its spec or what its kind has in the place of one.
+fn wanted(resource: &Resource) -> Map<String, Value> {
     let metadata = resource.metadata();
     let mut annotations = metadata.annotations.clone();
     annotations.retain(|key, _| ![SOURCE_FILE, SOURCE_LINES, RENAMED_FROM].contains(&key.as_str()));
-    let mut kept = serde_json::Map::new();
+    let mut kept = Map::new();
     for (name, map) in [("labels", &metadata.labels), ("annotations", &annotations)] {
         if !map.is_empty() {
             kept.insert(name.to_owned(), json!(map));
         }
     }
-    json!({ "metadata": kept, "spec": resource.to_json()["spec"] })
+    let Value::Object(mut wanted) = resource.to_json() else { return Map::new() };
+    for beside in ["apiVersion", "kind", "status"] {
+        wanted.shift_remove(beside);
+    }
+    wanted.insert("metadata".to_owned(), kept.into());
+    wanted
+}
+
+/// In the place of a value that is nobody's to read.
+fn veil(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(_, value)| veil(value)),
+        value => *value = "(secret)".into(),
+    }
 }

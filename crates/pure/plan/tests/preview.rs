@@ -217,6 +217,34 @@ update PublicAddress/front
 }
 
 #[test]
+fn what_a_secret_holds_is_told_apart_and_not_shown() {
+    let secret = |password: &str| {
+        let document = serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "key" },
+            "type": "Opaque", "data": { "password": password, "same": "c2FtZQ==" },
+        });
+        vec![madang_model::from_json(document).expect("it is right")]
+    };
+    let (before, after) = (secret("b25l"), secret("dHdv"));
+    assert_eq!(
+        preview(&before, &after).to_string(),
+        "update Secret/key\n  data.password: (secret) -> (secret)\n"
+    );
+    assert!(preview(&before, &before).is_empty());
+    let role = |verb: &str| {
+        let document = serde_json::json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "reader" },
+            "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": [verb] }],
+        });
+        vec![madang_model::from_json(document).expect("it is right")]
+    };
+    assert_eq!(
+        preview(&role("get"), &role("list")).to_string(),
+        "update Role/reader\n  rules[0].verbs: [get] -> [list]\n"
+    );
+}
+
+#[test]
 fn many_alike_are_one_line() {
     let instance = document("twin-2");
     let many: String =

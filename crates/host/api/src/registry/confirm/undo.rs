@@ -67,6 +67,7 @@ pub(super) fn undo(draft: &mut Draft, changed: &[BeforeAfter], because: &str) ->
         undone.deleted.push(object);
     }
     undone.allocate(draft, &revived);
+    undone.note_left_alone(draft, changed);
     Ok(undone)
 }
 
@@ -146,6 +147,19 @@ impl Undone {
             }
         }
         Ok(())
+    }
+
+    /// What others have made meanwhile, and is not right without the change.
+    fn note_left_alone(&mut self, draft: &Draft, changed: &[BeforeAfter]) {
+        let of_change: BTreeSet<ObjectRef> =
+            changed.iter().flat_map(|(a, b)| [a, b]).flatten().map(Resource::object_ref).collect();
+        for diagnostic in draft.wrong(&[]) {
+            let Some(object) = diagnostic.object.filter(|object| !of_change.contains(object)) else {
+                continue;
+            };
+            let why = format!("it is not right without the change: {}", diagnostic.message);
+            self.kept.push(Kept { object, why });
+        }
     }
 
     fn allocate(&mut self, draft: &mut Draft, revived: &[ObjectRef]) {

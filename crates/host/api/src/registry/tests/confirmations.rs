@@ -140,6 +140,20 @@ fn what_somebody_else_has_changed_is_left_alone() {
 }
 
 #[test]
+fn what_others_have_put_on_the_change_is_named() {
+    let registry = registry();
+    registry.apply(bundle(&shop())).unwrap();
+    registry.apply(confirmed(&[subnet("more", "shop", 2)])).unwrap();
+    registry.create(typed(instance("late", "more"))).unwrap();
+    let ended = rolled_back(&registry);
+    assert_eq!((ended.deleted, ended.kept.len()), (vec![object(Kind::Subnet, "more")], 1));
+    assert_eq!(
+        format!("{}: {}", ended.kept[0].object, ended.kept[0].why),
+        "Instance/late: it is not right without the change: there is no subnet more"
+    );
+}
+
+#[test]
 fn an_instance_that_was_deleted_comes_back_when_it_is_gone() {
     let registry = registry();
     registry.apply(bundle(&shop())).unwrap();
