@@ -167,7 +167,7 @@ impl ManagedFields {
     pub(crate) fn settled(&self, schema: &Schema, object: Option<&Value>) -> Self {
         let Some(object) = object else { return Self::default() };
         Self::from_entries(self.entries.iter().map(|entry| {
-            let fields = settle(schema.root(), object, entry.fields.clone());
+            let fields = settle(schema.root(), object, &entry.fields);
             Entry { fields, ..entry.clone() }
         }))
     }
