@@ -61,7 +61,8 @@ pub fn apply(
     let mut object = live.cloned().unwrap_or_else(|| Scope::unowned(config));
     without_owners(&mut object);
     combine(schema.root(), &mut object, &wanted, 0);
-    if let Some(last) = &last {
+    // Only what is no longer named can go.
+    if let Some(last) = last.as_ref().filter(|last| last.fields != applied.fields) {
         let owners: Vec<&FieldSet> =
             others.entries().iter().chain([&applied]).map(|entry| &entry.fields).collect();
         prune(schema.root(), &mut object, &last.fields, &owners);

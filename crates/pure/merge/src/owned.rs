@@ -25,27 +25,33 @@ pub struct ConfigError {
 ///
 /// Refused is what is not shaped as its schema says, what is too deep, and two items that nothing tells apart.
 pub(crate) fn owned(of: &Type, value: &Value, depth: usize) -> Result<FieldSet, ConfigError> {
+    Ok(seen(of, value, depth)?.1)
+}
+
+/// Whether the value is one piece, and what it names.
+fn seen(of: &Type, value: &Value, depth: usize) -> Result<(bool, FieldSet), ConfigError> {
     let shape = Shape::of(of, value, depth);
     if shape.is_leaf() {
-        return misshapen(of, value, depth).map_or(Ok(FieldSet::default()), Err);
+        return misshapen(of, value, depth).map_or(Ok((true, FieldSet::default())), Err);
     }
     let parts = shape.parts(value);
     let nodes = parts.into_iter().map(|part| node(part, depth + 1)).collect::<Result<Vec<_>, _>>()?;
-    Ok(FieldSet::from_nodes(nodes))
+    Ok((false, FieldSet::from_nodes(nodes)))
 }
 
-/// Whether a value names anything at all.
-pub(crate) fn owns_anything(of: &Type, value: &Value, depth: usize) -> bool {
-    let below = depth + 1;
-    Shape::of(of, value, depth).parts(value).into_iter().any(|part| {
-        owns_itself(part.of, part.declared, part.value, below) || owns_anything(part.of, part.value, below)
-    })
+/// Whether anything is owned of a part by who names it.
+pub(crate) fn owns_anything(of: &Type, declared: bool, value: &Value, depth: usize) -> bool {
+    let shape = Shape::of(of, value, depth);
+    owns_itself(declared, value, shape.is_leaf()) || {
+        let mut parts = shape.parts(value).into_iter();
+        parts.any(|part| owns_anything(part.of, part.declared, part.value, depth + 1))
+    }
 }
 
 /// Whether a part itself is owned by who names it, and not only what is in it.
-pub(crate) fn owns_itself(of: &Type, declared: bool, value: &Value, depth: usize) -> bool {
+fn owns_itself(declared: bool, value: &Value, piece: bool) -> bool {
     let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-    !declared || empty || Shape::of(of, value, depth).is_leaf()
+    !declared || empty || piece
 }
 
 fn node(part: Part<'_, '_>, depth: usize) -> Result<Node, ConfigError> {
@@ -53,9 +59,10 @@ fn node(part: Part<'_, '_>, depth: usize) -> Result<Node, ConfigError> {
     if !part.twins.is_empty() {
         return Err(wrong(format!("there are two of {element}")));
     }
-    let member = owns_itself(part.of, part.declared, part.value, depth);
-    match owned(part.of, part.value, depth) {
-        Ok(below) => Ok(Node { element, member, below }),
+    match seen(part.of, part.value, depth) {
+        Ok((piece, below)) => {
+            Ok(Node { element, member: owns_itself(part.declared, part.value, piece), below })
+        }
         Err(ConfigError { path, reason }) => Err(ConfigError { path: format!("{element}{path}"), reason }),
     }
 }

@@ -10,15 +10,14 @@ use crate::shape::{Part, Shape};
 /// What of the set is in the value. Who owned something in what is now one piece (its schema says atomic since) owns the
 /// piece.
 pub(crate) fn settle(of: &Type, value: &Value, set: &FieldSet) -> FieldSet {
-    settle_below(of, value, set, 0)
+    settle_below(Shape::of(of, value, 0), value, set, 0)
 }
 
 /// The set itself, if all of it is there.
-fn settle_below(of: &Type, value: &Value, set: &FieldSet, depth: usize) -> FieldSet {
+fn settle_below(shape: Shape<'_>, value: &Value, set: &FieldSet, depth: usize) -> FieldSet {
     if set.is_empty() {
         return FieldSet::default();
     }
-    let shape = Shape::of(of, value, depth);
     let settled: Vec<Option<(bool, FieldSet)>> = match (shape, value) {
         (Shape::Fields(fields), Value::Object(values)) => {
             let settled = |node: &Node| {
@@ -54,11 +53,12 @@ fn settle_below(of: &Type, value: &Value, set: &FieldSet, depth: usize) -> Field
 
 /// Whether the part itself is owned, and what in it.
 fn settle_part(of: &Type, value: &Value, node: &Node, depth: usize) -> (bool, FieldSet) {
-    if Shape::of(of, value, depth).is_leaf() {
+    let shape = Shape::of(of, value, depth);
+    if shape.is_leaf() {
         let in_it = !node.below.is_empty() && (value.is_array() || value.is_object());
         return (node.member || in_it, FieldSet::default());
     }
-    (node.member, settle_below(of, value, &node.below, depth))
+    (node.member, settle_below(shape, value, &node.below, depth))
 }
 
 #[cfg(test)]
