@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use crate::check::{ConfigError, check};
 use crate::combine::combine;
 use crate::compare::Changes;
 use crate::conflict::Conflicts;
 use crate::field_set::FieldSet;
 use crate::managed::{BEFORE_FIRST_APPLY, Entry, ManagedFields, Operation, Write};
-use crate::owned::owned;
+use crate::owned::{ConfigError, owned};
 use crate::prune::prune;
 use crate::schema::Schema;
 use crate::scope::Scope;
@@ -48,10 +47,12 @@ pub fn apply(
     if config.pointer("/metadata/managedFields").is_some_and(|managed| !managed.is_null()) {
         return Err(ApplyError::ManagedFields);
     }
-    check(schema.root(), config)?;
+    if !config.is_object() {
+        return Err(ConfigError::no_object().into());
+    }
     let scope = Scope::of(write.subresource);
     let wanted = scope.within(config);
-    let mut fields = owned(schema.root(), &wanted, 0);
+    let mut fields = owned(schema.root(), &wanted, 0)?;
     scope.confine(&mut fields);
     let applied = write.entry(Operation::Apply, fields);
     let mut others = known(schema, live, managed, write);
@@ -60,7 +61,8 @@ pub fn apply(
     let mut object = live.cloned().unwrap_or_else(|| Scope::unowned(config));
     without_owners(&mut object);
     combine(schema.root(), &mut object, &wanted, 0);
-    if let Some(last) = &last {
+    // Only what is no longer named can go.
+    if let Some(last) = last.as_ref().filter(|last| last.fields != applied.fields) {
         let owners: Vec<&FieldSet> =
             others.entries().iter().chain([&applied]).map(|entry| &entry.fields).collect();
         prune(schema.root(), &mut object, &last.fields, &owners);

@@ -24,6 +24,11 @@ pub(crate) fn combine(of: &Type, value: &mut Value, config: &Value, depth: usize
         }
         (Shape::Items(steps, of), Shape::Items(wanted, _)) => {
             let (Value::Array(values), Value::Array(config)) = (value, config) else { return };
+            if steps == wanted {
+                let items = values.iter_mut().zip(config);
+                items.for_each(|(value, config)| combine(of, value, config, depth + 1));
+                return;
+            }
             let items = std::mem::take(values).into_iter().zip(steps).collect();
             *values = combine_items(of, items, wanted.iter().zip(config).collect(), depth + 1);
         }

@@ -63,6 +63,11 @@ fn compare(
     after: Option<&Value>,
     depth: usize,
 ) -> (Option<Fate>, Changes) {
+    if let (Some(before), Some(after)) = (before, after)
+        && same(before, after)
+    {
+        return Default::default();
+    }
     let (piece_before, old) = seen(of, before, depth);
     let (piece_after, new) = seen(of, after, depth);
     // Two values without parts are compared as they are, so that an empty list is not null.
@@ -70,7 +75,7 @@ fn compare(
     let fate = match (before, after) {
         (None, Some(_)) => Some(Fate::Added),
         (Some(_), None) => Some(Fate::Removed),
-        (Some(before), Some(after)) if whole && !same(before, after) => Some(Fate::Modified),
+        (Some(_), Some(_)) if whole => Some(Fate::Modified),
         _ => None,
     };
     (fate, compare_parts(old, new, depth + 1))
@@ -89,7 +94,7 @@ fn compare_parts(old: Vec<Part<'_, '_>>, new: Vec<Part<'_, '_>>, depth: usize) -
     let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
     loop {
         let (before, after) = match (old.peek(), new.peek()) {
-            (Some(before), Some(after)) => match before.element.cmp(&after.element) {
+            (Some(before), Some(after)) => match before.step.cmp(&after.step) {
                 std::cmp::Ordering::Less => (old.next(), None),
                 std::cmp::Ordering::Equal => (old.next(), new.next()),
                 std::cmp::Ordering::Greater => (None, new.next()),
@@ -99,8 +104,8 @@ fn compare_parts(old: Vec<Part<'_, '_>>, new: Vec<Part<'_, '_>>, depth: usize) -
             (None, None) => break,
         };
         let (fate, below) = compare_part(before.as_ref(), after.as_ref(), depth);
-        if let Some(part) = before.or(after) {
-            found.put(part.element, fate, below);
+        if let (Some(part), true) = (before.or(after), fate.is_some() || !below.is_empty()) {
+            found.put(part.step.into_element(), fate, below);
         }
     }
     Changes {

@@ -2,13 +2,18 @@
 //!
 //! A set is a tree of steps. A node is a member when its own path is in the set; what is below it can be in the set or
 //! not, independently. Invariant: nodes are sorted by their step, and each is a member or has something below it.
+//!
+//! Copies share what they have in common: most writes leave most of what others own as it is.
+
+use std::sync::Arc;
 
 use crate::path::{Path, PathElement};
 
 /// A set of paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet {
-    nodes: Vec<Node>,
+    /// None if it is empty.
+    nodes: Option<Arc<Vec<Node>>>,
 }
 
 /// A step, and what of the set lies there.
@@ -41,17 +46,21 @@ impl FieldSet {
                 joined
             });
         }
-        Self { nodes }
+        Self::from_sorted(nodes)
+    }
+
+    fn from_sorted(nodes: Vec<Node>) -> Self {
+        Self { nodes: (!nodes.is_empty()).then(|| Arc::new(nodes)) }
     }
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.nodes.is_none()
     }
 
     /// How many paths are in it.
     pub fn len(&self) -> usize {
-        self.nodes.iter().map(|node| usize::from(node.member) + node.below.len()).sum()
+        self.nodes().iter().map(|node| usize::from(node.member) + node.below.len()).sum()
     }
 
     /// Whether the path is in it. Nothing is said of what is above or below.
@@ -77,7 +86,11 @@ impl FieldSet {
 
     /// Puts in what is in the other.
     pub fn add(&mut self, other: &Self) {
-        for node in &other.nodes {
+        if self.is_empty() {
+            *self = other.clone();
+            return;
+        }
+        for node in other.nodes() {
             let mine = self.node_or_new(&node.element);
             mine.member |= node.member;
             mine.below.add(&node.below);
@@ -86,21 +99,20 @@ impl FieldSet {
 
     /// Takes out what is in the other: each path by itself, not what is below it.
     pub fn subtract(&mut self, other: &Self) {
-        if other.is_empty() {
-            return;
+        if !self.intersection(other).is_empty() {
+            self.retain(|node| {
+                if let Some(theirs) = other.node(&node.element) {
+                    node.member &= !theirs.member;
+                    node.below.subtract(&theirs.below);
+                }
+                true
+            });
         }
-        self.nodes.retain_mut(|node| {
-            if let Some(theirs) = other.node(&node.element) {
-                node.member &= !theirs.member;
-                node.below.subtract(&theirs.below);
-            }
-            !node.is_empty()
-        });
     }
 
     /// What is in both.
     pub fn intersection(&self, other: &Self) -> Self {
-        let both = self.nodes.iter().filter_map(|node| {
+        let both = self.nodes().iter().filter_map(|node| {
             let theirs = other.node(&node.element)?;
             Some(Node {
                 element: node.element.clone(),
@@ -108,41 +120,45 @@ impl FieldSet {
                 below: node.below.intersection(&theirs.below),
             })
         });
-        Self { nodes: both.filter(|node| !node.is_empty()).collect() }
+        Self::from_sorted(both.filter(|node| !node.is_empty()).collect())
     }
 
     /// Keeps what the function leaves of each first step.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut Node) -> bool) {
-        self.nodes.retain_mut(|node| keep(node) && !node.is_empty());
+        if let Some(nodes) = &mut self.nodes {
+            let nodes = Arc::make_mut(nodes);
+            nodes.retain_mut(|node| keep(node) && !node.is_empty());
+            if nodes.is_empty() {
+                self.nodes = None;
+            }
+        }
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
-    pub(crate) fn into_nodes(self) -> Vec<Node> {
-        self.nodes
+        self.nodes.as_ref().map_or(&[], |nodes| nodes.as_slice())
     }
 
     /// What the set has at a step.
     pub(crate) fn node(&self, step: &PathElement) -> Option<&Node> {
-        self.place(step).ok().map(|n| &self.nodes[n])
+        self.place(step).ok().map(|n| &self.nodes()[n])
     }
 
     fn node_or_new(&mut self, step: &PathElement) -> &mut Node {
-        let n = self.place(step).unwrap_or_else(|n| {
-            self.nodes.insert(n, Node { element: step.clone(), member: false, below: Self::default() });
+        let place = self.place(step);
+        let nodes = Arc::make_mut(self.nodes.get_or_insert_default());
+        let n = place.unwrap_or_else(|n| {
+            nodes.insert(n, Node { element: step.clone(), member: false, below: Self::default() });
             n
         });
-        &mut self.nodes[n]
+        &mut nodes[n]
     }
 
     fn place(&self, step: &PathElement) -> Result<usize, usize> {
-        self.nodes.binary_search_by(|node| node.element.cmp(step))
+        self.nodes().binary_search_by(|node| node.element.cmp(step))
     }
 
     fn collect(&self, above: &Path, paths: &mut Vec<Path>) {
-        for node in &self.nodes {
+        for node in self.nodes() {
             let path = above.then(node.element.clone());
             if node.member {
                 paths.push(path.clone());

@@ -15,7 +15,6 @@
 #![forbid(unsafe_code)]
 
 mod apply;
-mod check;
 mod combine;
 mod compare;
 mod conflict;
@@ -37,7 +36,6 @@ mod testing;
 mod update;
 
 pub use apply::{ApplyError, apply};
-pub use check::ConfigError;
 pub use conflict::{Conflict, Conflicts, FIELD_MANAGER_CONFLICT};
 pub use field_set::FieldSet;
 pub use fields_v1::FieldsV1Error;
@@ -47,6 +45,7 @@ pub use managed::{
     Write, is_manager_name,
 };
 pub use merge_patch::merge_patch;
+pub use owned::ConfigError;
 pub use path::{ParsePathElementError, Path, PathElement};
 pub use scalar::{Number, Scalar};
 pub use schema::{Schema, SchemaError};

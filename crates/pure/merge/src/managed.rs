@@ -96,11 +96,11 @@ impl Entry {
             && (self.operation == Operation::Apply || self.api_version == other.api_version)
     }
 
-    fn order(&self, other: &Self) -> Ordering {
-        let key = |entry: &Self| (entry.operation, entry.time.clone());
-        let name =
-            |entry: &Self| (entry.manager.clone(), entry.api_version.clone(), entry.subresource.clone());
-        key(self).cmp(&key(other)).then_with(|| name(self).cmp(&name(other)))
+    fn order<'a>(&'a self, other: &'a Self) -> Ordering {
+        let names = |entry: &'a Self| (&entry.manager, &entry.api_version, &entry.subresource);
+        (self.operation, &self.time)
+            .cmp(&(other.operation, &other.time))
+            .then_with(|| names(self).cmp(&names(other)))
     }
 
     fn to_value(&self) -> Value {
@@ -159,7 +159,7 @@ impl ManagedFields {
             kept.push(entry);
         }
         kept.retain(|entry| !entry.fields.is_empty());
-        kept.sort_by(Entry::order);
+        kept.sort_by(|a, b| a.order(b));
         Self { entries: kept }
     }
 
@@ -167,7 +167,7 @@ impl ManagedFields {
     pub(crate) fn settled(&self, schema: &Schema, object: Option<&Value>) -> Self {
         let Some(object) = object else { return Self::default() };
         Self::from_entries(self.entries.iter().map(|entry| {
-            let fields = settle(schema.root(), object, entry.fields.clone());
+            let fields = settle(schema.root(), object, &entry.fields);
             Entry { fields, ..entry.clone() }
         }))
     }

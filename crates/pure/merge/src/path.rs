@@ -4,6 +4,7 @@
 //! People read `.spec.ports[port=80].name`; in FieldsV1 the same steps are `f:spec`, `f:ports`, `k:{"port":80}`, `f:name`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ pub enum PathElement {
     /// A field of an object, or an entry of a map: `f:spec`.
     Field(String),
     /// The item of a list-map that has these keys, sorted by name: `k:{"port":80}`.
-    Key(Vec<(String, Scalar)>),
+    Key(Vec<(Arc<str>, Scalar)>),
     /// The item of a set: `v:"a"`.
     Item(Scalar),
     /// A place in a list: `i:0`. It can be read, but is never written: a list that has no keys is owned as a whole.
@@ -38,7 +39,7 @@ impl PathElement {
 
     /// The item with these keys.
     pub fn key<const N: usize>(keys: [(&str, Scalar); N]) -> Self {
-        let mut keys = keys.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let mut keys = keys.map(|(name, value)| (Arc::from(name), value)).to_vec();
         keys.sort();
         Self::Key(keys)
     }
@@ -61,7 +62,7 @@ impl PathElement {
             "k" => {
                 let keys: Map<String, Value> =
                     serde_json::from_str(text).map_err(|_| wrong("the keys are no JSON object"))?;
-                let keys = keys.into_iter().map(|(name, value)| Some((name, Scalar::of(&value)?)));
+                let keys = keys.into_iter().map(|(name, value)| Some((name.into(), Scalar::of(&value)?)));
                 let mut keys: Vec<_> =
                     keys.collect::<Option<_>>().ok_or_else(|| wrong("the value of a key has parts"))?;
                 keys.sort();
@@ -79,7 +80,7 @@ impl PathElement {
             Self::Field(name) => format!("f:{name}"),
             Self::Key(keys) => {
                 let keys: Map<_, _> =
-                    keys.iter().map(|(name, value)| (name.clone(), value.to_value())).collect();
+                    keys.iter().map(|(name, value)| (name.to_string(), value.to_value())).collect();
                 format!("k:{}", Value::Object(keys))
             }
             Self::Item(value) => format!("v:{}", value.to_value()),

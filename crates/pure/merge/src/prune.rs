@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::field_set::{FieldSet, Node};
-use crate::owned::{owns_anything, owns_itself};
+use crate::owned::owns_anything;
 use crate::path::PathElement;
 use crate::schema::Type;
 use crate::shape::Shape;
@@ -87,10 +87,9 @@ fn stand(
 ) -> Standing {
     // A declared field is there for what is in it: who names that holds the field too.
     let holds = |node: &Node| node.member || (declared && !node.below.is_empty());
-    // What stands for nothing, as a field with an empty list, is not removed by itself.
-    let counts = owns_itself(of, declared, value, depth) || owns_anything(of, value, depth);
     let applied = above.applied || holds(last);
-    let owned = owners.iter().any(|node| holds(node));
-    let abandoned = above.abandoned || (applied && counts && !owned);
-    Standing { applied, abandoned, goes: holds(last) && counts && abandoned }
+    let unowned = above.abandoned || (applied && !owners.iter().any(|node| holds(node)));
+    // What stands for nothing, as a field with an empty list, is not removed by itself.
+    let counts = unowned && owns_anything(of, declared, value, depth);
+    Standing { applied, abandoned: above.abandoned || counts, goes: holds(last) && counts }
 }

@@ -6,6 +6,7 @@
 mod read;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use read::SchemaError;
 use serde_json::Value;
@@ -50,7 +51,7 @@ pub(crate) enum ListType {
 /// A field that tells the items of a list apart (`x-kubernetes-list-map-keys`).
 #[derive(Clone, Debug)]
 pub(crate) struct ListKey {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// What it is where an item does not say.
     pub(crate) default: Option<Scalar>,
 }
@@ -113,21 +114,21 @@ impl ListType {
         match self {
             Self::Atomic => Err("the list is owned as a whole"),
             Self::Set => match Scalar::of(item) {
-                Some(Scalar::Null) | None => Err("an item of a set is a plain value"),
+                Some(Scalar::Null) | None => Err("expected a plain value, as in every set"),
                 Some(item) => Ok(PathElement::Item(item)),
             },
             Self::Map { keys, .. } => {
-                let Value::Object(fields) = item else { return Err("an item is an object") };
+                let Value::Object(fields) = item else { return Err("expected an object") };
                 let mut found = Vec::with_capacity(keys.len());
                 for key in keys {
-                    let value = match fields.get(&key.name) {
-                        Some(value) => Some(Scalar::of(value).ok_or("a key is a plain value")?),
+                    let value = match fields.get(&*key.name) {
+                        Some(value) => Some(Scalar::of(value).ok_or("expected a plain value as a key")?),
                         None => key.default.clone(),
                     };
                     found.extend(value.map(|value| (key.name.clone(), value)));
                 }
                 if found.is_empty() {
-                    Err("an item has one of its keys")
+                    Err("expected an item with one of its keys at least")
                 } else {
                     Ok(PathElement::Key(found))
                 }

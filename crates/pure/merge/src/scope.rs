@@ -40,11 +40,11 @@ impl Scope {
     /// What of an object a write is about.
     pub(crate) fn within(self, object: &Value) -> Value {
         let mut within = fields_where(object, |name| self.has(name));
-        if let Some(metadata) = within.get_mut("metadata") {
+        if let Some(metadata) = within.get_mut("metadata").filter(|metadata| metadata.is_object()) {
             let owned = fields_where(metadata, |name| !UNOWNED_METADATA.contains(&name));
             *metadata = Value::Object(owned);
         }
-        if within.get("metadata").is_some_and(|metadata| metadata.as_object().is_some_and(Map::is_empty)) {
+        if within.get("metadata").and_then(Value::as_object).is_some_and(Map::is_empty) {
             within.shift_remove("metadata");
         }
         Value::Object(within)

@@ -3,38 +3,62 @@
 use serde_json::Value;
 
 use crate::field_set::{FieldSet, Node};
+use crate::path::PathElement;
 use crate::schema::Type;
 use crate::shape::{Part, Shape};
 
 /// What of the set is in the value. Who owned something in what is now one piece (its schema says atomic since) owns the
 /// piece.
-pub(crate) fn settle(of: &Type, value: &Value, set: FieldSet) -> FieldSet {
-    settle_below(of, value, set, 0)
+pub(crate) fn settle(of: &Type, value: &Value, set: &FieldSet) -> FieldSet {
+    settle_below(Shape::of(of, value, 0), value, set, 0)
 }
 
-fn settle_below(of: &Type, value: &Value, set: FieldSet, depth: usize) -> FieldSet {
+/// The set itself, if all of it is there.
+fn settle_below(shape: Shape<'_>, value: &Value, set: &FieldSet, depth: usize) -> FieldSet {
     if set.is_empty() {
-        return set;
+        return FieldSet::default();
     }
-    let parts = Shape::of(of, value, depth).parts(value);
-    let nodes = set.into_nodes().into_iter().filter_map(|node| {
-        let part = parts.binary_search_by(|part| part.element.cmp(&node.element)).ok()?;
-        Some(settle_part(&parts[part], node, depth + 1))
-    });
-    FieldSet::from_nodes(nodes)
+    let settled: Vec<Option<(bool, FieldSet)>> = match (shape, value) {
+        (Shape::Fields(fields), Value::Object(values)) => {
+            let settled = |node: &Node| {
+                let PathElement::Field(name) = &node.element else { return None };
+                Some(settle_part(fields.field(name).0, values.get(name)?, node, depth + 1))
+            };
+            set.nodes().iter().map(settled).collect()
+        }
+        (shape, value) => {
+            let parts = shape.parts(value);
+            let settled = |node: &Node| {
+                let place = parts.binary_search_by(|part| part.step.cmp_element(&node.element)).ok()?;
+                let Part { of, value, twins, .. } = &parts[place];
+                match twins.is_empty() {
+                    true => Some(settle_part(of, value, node, depth + 1)),
+                    false => Some((node.member, FieldSet::default())),
+                }
+            };
+            set.nodes().iter().map(settled).collect()
+        }
+    };
+    let is_so = |(node, settled): (&Node, &Option<(bool, FieldSet)>)| {
+        settled.as_ref().is_some_and(|(member, below)| *member == node.member && *below == node.below)
+    };
+    if set.nodes().iter().zip(&settled).all(is_so) {
+        return set.clone();
+    }
+    FieldSet::from_nodes(set.nodes().iter().zip(settled).filter_map(|(node, settled)| {
+        let (member, below) = settled?;
+        Some(Node { element: node.element.clone(), member, below })
+    }))
 }
 
-fn settle_part(part: &Part<'_, '_>, node: Node, depth: usize) -> Node {
-    let Node { element, mut member, mut below } = node;
-    if !part.twins.is_empty() {
-        below = FieldSet::default();
-    } else if Shape::of(part.of, part.value, depth).is_leaf() {
-        member |= !below.is_empty() && (part.value.is_array() || part.value.is_object());
-        below = FieldSet::default();
-    } else {
-        below = settle_below(part.of, part.value, below, depth);
+/// Whether the part itself is owned, and what in it.
+fn settle_part(of: &Type, value: &Value, node: &Node, depth: usize) -> (bool, FieldSet) {
+    let shape = Shape::of(of, value, depth);
+    if shape.is_leaf() {
+        let in_it = !node.below.is_empty() && (value.is_array() || value.is_object());
+        return (node.member || in_it, FieldSet::default());
     }
-    Node { element, member, below }
+    (node.member, settle_below(shape, value, &node.below, depth))
 }
 
 #[cfg(test)]
@@ -55,7 +79,7 @@ mod tests {
 
     fn settled(kind: &str, value: Value, set: Value) -> Value {
         let set = FieldSet::from_fields_v1(&set).unwrap();
-        settle(schema(kind).root(), &value, set).to_fields_v1()
+        settle(schema(kind).root(), &value, &set).to_fields_v1()
     }
 
     #[test]

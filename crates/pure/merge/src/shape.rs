@@ -2,6 +2,8 @@
 //!
 //! Nothing here fails. What does not look as the schema says, or lies deeper than [`MAX_DEPTH`], is one piece.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use crate::MAX_DEPTH;
@@ -30,16 +32,43 @@ pub(crate) enum Fields<'s> {
     Known(&'s MapType),
 }
 
+/// The step to a part: a name that is borrowed, as most are only looked at.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step<'v> {
+    Field(&'v str),
+    /// Never a field.
+    Item(PathElement),
+}
+
 /// A part of a value.
 #[derive(Debug)]
 pub(crate) struct Part<'v, 's> {
-    pub(crate) element: PathElement,
+    pub(crate) step: Step<'v>,
     pub(crate) of: &'s Type,
     /// A field that the schema declares. It is there because of what is in it: who writes what is in it does not own it.
     pub(crate) declared: bool,
     pub(crate) value: &'v Value,
     /// More items that nothing tells apart from this one. They are owned together, as one piece.
     pub(crate) twins: Vec<&'v Value>,
+}
+
+impl Step<'_> {
+    /// How it is sorted beside the step of a path.
+    pub(crate) fn cmp_element(&self, element: &PathElement) -> Ordering {
+        match (self, element) {
+            (Self::Field(name), PathElement::Field(other)) => (*name).cmp(other),
+            (Self::Field(_), _) => Ordering::Less,
+            (Self::Item(item), element) => item.cmp(element),
+        }
+    }
+
+    /// As a step of a path.
+    pub(crate) fn into_element(self) -> PathElement {
+        match self {
+            Self::Field(name) => PathElement::field(name),
+            Self::Item(item) => item,
+        }
+    }
 }
 
 impl<'s> Fields<'s> {
@@ -85,21 +114,21 @@ impl<'s> Shape<'s> {
 }
 
 fn field_parts<'v, 's>(fields: Fields<'s>, values: &'v Map<String, Value>) -> Vec<Part<'v, 's>> {
-    let part = |(name, value): (&String, &'v Value)| {
+    let part = |(name, value): (&'v String, &'v Value)| {
         let (of, declared) = fields.field(name);
-        Part { element: PathElement::field(name), of, declared, value, twins: Vec::new() }
+        Part { step: Step::Field(name), of, declared, value, twins: Vec::new() }
     };
     let mut parts: Vec<_> = values.iter().map(part).collect();
-    parts.sort_by(|a, b| a.element.cmp(&b.element));
+    parts.sort_by(|a, b| a.step.cmp(&b.step));
     parts
 }
 
 fn item_parts<'v, 's>(steps: Vec<PathElement>, of: &'s Type, items: &'v [Value]) -> Vec<Part<'v, 's>> {
-    let part = |(element, value)| Part { element, of, declared: false, value, twins: Vec::new() };
+    let part = |(step, value)| Part { step: Step::Item(step), of, declared: false, value, twins: Vec::new() };
     let mut parts: Vec<_> = steps.into_iter().zip(items).map(part).collect();
-    parts.sort_by(|a, b| a.element.cmp(&b.element));
+    parts.sort_by(|a, b| a.step.cmp(&b.step));
     parts.dedup_by(|later, kept| {
-        let twin = later.element == kept.element;
+        let twin = later.step == kept.step;
         if twin {
             kept.twins.push(later.value);
         }

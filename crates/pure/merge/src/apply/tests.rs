@@ -368,25 +368,25 @@ fn moving_from_client_side_apply_needs_no_force() {
 fn a_configuration_that_cannot_be_applied_is_refused_with_its_place() {
     let refused = |object: Value| Story::new().try_apply("x", object, true).unwrap_err().to_string();
     let spec = |spec: Value| refused(json!({ "spec": spec }));
-    assert_eq!(refused(json!([])), "the object: it is no object");
-    assert_eq!(refused(json!({ "metadata": 1 })), ".metadata: it is an object");
+    assert_eq!(refused(json!([])), "the object: expected an object");
+    assert_eq!(refused(json!({ "metadata": 1 })), ".metadata: expected an object");
     assert_eq!(refused(json!({ "metadata": { "managedFields": [] } })), "metadata.managedFields must be nil");
-    assert_eq!(spec(json!([])), ".spec: it is an object");
-    assert_eq!(spec(json!({ "mtu": {} })), ".spec.mtu: it is a plain value");
-    assert_eq!(spec(json!({ "command": "a b" })), ".spec.command: it is a list");
-    assert_eq!(spec(json!({ "zones": ["a", "a"] })), ".spec.zones[1]: there are two of [=\"a\"]");
-    assert_eq!(spec(json!({ "zones": [null] })), ".spec.zones[0]: an item of a set is a plain value");
-    assert_eq!(spec(json!({ "ports": [1] })), ".spec.ports[0]: an item is an object");
+    assert_eq!(spec(json!([])), ".spec: expected an object");
+    assert_eq!(spec(json!({ "mtu": {} })), ".spec.mtu: expected a plain value");
+    assert_eq!(spec(json!({ "command": "a b" })), ".spec.command: expected a list");
+    assert_eq!(spec(json!({ "zones": ["a", "a"] })), ".spec.zones: there are two of [=\"a\"]");
+    assert_eq!(spec(json!({ "zones": [null] })), ".spec.zones[0]: expected a plain value, as in every set");
+    assert_eq!(spec(json!({ "ports": [{ "port": 1 }, 1] })), ".spec.ports[1]: expected an object");
     assert_eq!(
         spec(json!({ "ports": [{ "port": 80 }, { "port": 80.0, "protocol": "TCP" }] })),
-        ".spec.ports[1]: there are two of [port=80,protocol=\"TCP\"]"
+        ".spec.ports: there are two of [port=80,protocol=\"TCP\"]"
     );
     assert_eq!(
         spec(json!({ "ports": [{ "port": 80, "name": [] }] })),
-        ".spec.ports[port=80,protocol=\"TCP\"].name: it is a plain value"
+        ".spec.ports[port=80,protocol=\"TCP\"].name: expected a plain value"
     );
     let deep = (0..70).fold(json!(1), |below, _| json!({ "a": below }));
-    assert!(spec(json!({ "any": deep })).ends_with("it is more than 64 levels deep"));
+    assert!(spec(json!({ "any": deep })).ends_with("a.a.a: it is too deep"));
 }
 
 #[test]

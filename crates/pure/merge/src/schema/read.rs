@@ -30,7 +30,7 @@ pub(super) fn object(open_api: &Value) -> Result<Type, SchemaError> {
 /// ObjectMeta (meta/v1), as far as it is merged in other ways than a whole or field by field.
 pub(super) fn metadata() -> Type {
     let names = || Type::Map(MapType::new([], Type::Scalar));
-    let uid = ListKey { name: "uid".to_owned(), default: None };
+    let uid = ListKey { name: "uid".into(), default: None };
     let owner = Type::Map(MapType { atomic: true, ..MapType::new([], Type::Deduced) });
     let owners = ListType::Map { keys: vec![uid], items: Box::new(owner) };
     let fields = [
@@ -107,7 +107,7 @@ fn keys(this: &Map<String, Value>) -> Option<Vec<ListKey>> {
     let default = |name: &str| Scalar::of(this.get("items")?.get("properties")?.get(name)?.get("default")?);
     let key = |name: &Value| {
         let name = name.as_str()?;
-        Some(ListKey { name: name.to_owned(), default: default(name) })
+        Some(ListKey { name: name.into(), default: default(name) })
     };
     let mut keys: Vec<ListKey> = names.iter().map(key).collect::<Option<_>>()?;
     keys.sort_by(|a, b| a.name.cmp(&b.name));

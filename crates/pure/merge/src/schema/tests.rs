@@ -32,15 +32,15 @@ fn an_item_is_told_by_its_keys_and_their_defaults() {
     );
     // A key without a default may be missing, and makes another item.
     assert_eq!(step(json!({ "name": "x" })).unwrap(), "[protocol=\"TCP\"]");
-    assert_eq!(step(json!({ "port": [80] })).unwrap_err(), "a key is a plain value");
-    assert_eq!(step(json!("80")).unwrap_err(), "an item is an object");
+    assert_eq!(step(json!({ "port": [80] })).unwrap_err(), "expected a plain value as a key");
+    assert_eq!(step(json!("80")).unwrap_err(), "expected an object");
 }
 
 #[test]
 fn an_item_of_a_set_is_told_by_what_it_is() {
     assert_eq!(ListType::Set.step(&json!("a")).unwrap(), PathElement::item("a"));
     for item in [json!(null), json!({}), json!([])] {
-        assert_eq!(ListType::Set.step(&item).unwrap_err(), "an item of a set is a plain value");
+        assert_eq!(ListType::Set.step(&item).unwrap_err(), "expected a plain value, as in every set");
     }
 }
 
