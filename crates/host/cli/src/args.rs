@@ -2,6 +2,8 @@
 //!
 //! Every command's help has a summary, examples, and a line that says what needs root.
 
+mod store;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
 use crate::selector::Selector;
+pub(crate) use store::{StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StoreRestoreArgs};
 
 /// The help's colours; clap leaves them out where none are wanted.
 const STYLES: Styles = Styles::styled()
@@ -88,6 +91,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
+    Store(StoreArgs),
     Completion(CompletionArgs),
     Version(VersionArgs),
 }

@@ -13,6 +13,7 @@ mod logs;
 mod plan;
 mod schema;
 mod serve;
+mod store;
 mod up;
 mod version;
 
@@ -36,6 +37,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Explain(args) => explain::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Store(args) => store::run(context, args),
         Command::Completion(args) => completion::run(context, args),
         Command::Version(args) => version::run(context, args).await,
     }

@@ -51,15 +51,21 @@ fn commands_page() -> String {
          Every command takes the global options; below they are left out.\n",
         help(&command)
     );
+    sections(&mut page, "madang", &command);
+    page
+}
+
+/// A section for each command below this one.
+fn sections(page: &mut String, above: &str, command: &clap::Command) {
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         let without_globals = command.clone().mut_args(|arg| {
             let hide = arg.is_global_set();
             arg.hide(hide)
         });
-        write!(page, "\n## madang {}\n\n```text\n{}\n```\n", command.get_name(), help(&without_globals))
-            .unwrap();
+        let name = format!("{above} {}", command.get_name());
+        write!(page, "\n## {name}\n\n```text\n{}\n```\n", help(&without_globals)).unwrap();
+        sections(page, &name, command);
     }
-    page
 }
 
 fn help(command: &clap::Command) -> String {

@@ -26,8 +26,13 @@ fn clap_finds_no_fault() {
 
 #[test]
 fn every_command_has_a_summary_examples_and_says_what_needs_root() {
-    for command in Cli::command().get_subcommands() {
-        let help = help(&[command.get_name()]);
+    let all = Cli::command();
+    let own = all.get_subcommands().map(|command| (vec![command.get_name()], command));
+    let inner = all.get_subcommands().flat_map(|outer| {
+        outer.get_subcommands().map(|inner| (vec![outer.get_name(), inner.get_name()], inner))
+    });
+    for (words, command) in own.chain(inner) {
+        let help = help(&words);
         assert!(command.get_about().is_some(), "{}", command.get_name());
         assert!(help.contains("Examples:\n  "), "{help}");
         assert!(help.contains("Needs root: "), "{help}");
@@ -58,6 +63,7 @@ fn the_first_help() {
       explain     Say why a packet goes where it goes
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
+      store       Back up, restore and check what is declared
       completion  Print a shell's completion script
       version     Print the version of this binary, and of the daemon if one answers
 
