@@ -2,6 +2,7 @@
 //!
 //! Every command's help has a summary, examples, and a line that says what needs root.
 
+mod store;
 pub(crate) mod user;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
 use madang_model::Selector;
+pub(crate) use store::{StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StoreRestoreArgs};
 use user::{AuditPath, KubeconfigArgs, ListenAddress, UserArgs};
 
 /// The help's colours; clap leaves them out where none are wanted.
@@ -99,6 +101,7 @@ pub(crate) enum Command {
     Kubeconfig(KubeconfigArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
+    Store(StoreArgs),
     Completion(CompletionArgs),
     Version(VersionArgs),
 }

@@ -16,6 +16,7 @@ mod logs;
 mod plan;
 mod schema;
 mod serve;
+mod store;
 mod up;
 mod user;
 mod version;
@@ -45,6 +46,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Kubeconfig(args) => kubeconfig::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Store(args) => store::run(context, args),
         Command::Completion(args) => completion::run(context, args),
         Command::Version(args) => version::run(context, args).await,
     }

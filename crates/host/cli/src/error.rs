@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use madang_agent::AgentError;
 use madang_api::{ClientError, Reason};
 use madang_model::{Diagnostic, SourceFile};
+use madang_store::{ExportError, StoreError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,18 @@ pub(crate) enum Failure {
     /// The daemon in the foreground failed.
     #[error("the daemon failed")]
     Serve { source: Box<AgentError> },
+    /// There is no store.
+    #[error("there is no store in {}", directory.display())]
+    NoStore { directory: PathBuf },
+    /// The store did not do it.
+    #[error("cannot {doing}")]
+    Store { doing: String, source: Box<StoreError> },
+    /// An export could not be made or read.
+    #[error("cannot {doing}")]
+    Export { doing: String, source: Box<ExportError> },
+    /// An export has something that this build does not know.
+    #[error("{what} has something that this build of Madang does not know, and nothing was changed: {why}{}", others(*more))]
+    Unknown { what: String, why: String, more: usize },
     /// It did not come to its end in time.
     #[error("{what}")]
     TimedOut { what: String, hint: String },
@@ -97,11 +110,25 @@ impl Failure {
             Self::Usage { hint, .. } | Self::TimedOut { hint, .. } if !hint.is_empty() => hint.clone(),
             Self::NoDaemon { .. } => "start one: sudo madang up -f FILE, or sudo madang serve".to_owned(),
             Self::Forbidden { .. } | Self::NotRoot { .. } => "run it again with sudo".to_owned(),
+            Self::NoStore { .. } => {
+                "a daemon makes one when it starts: sudo madang up -f FILE, or sudo madang serve".to_owned()
+            }
             Self::NotFound { .. } => "see what there is: madang get all".to_owned(),
             Self::Daemon { log, .. } => format!("see all of its log: {}; and madang doctor", log.display()),
             Self::Serve { source } if matches!(**source, AgentError::Datapath(_)) => {
                 "see what this host lacks: madang doctor".to_owned()
             }
+            Self::Store { source, .. } => match **source {
+                StoreError::InUse { .. } => {
+                    "end the daemon first; its instances and packets go on without it".to_owned()
+                }
+                StoreError::NotEmpty { .. } => "back it up first: sudo madang store export FILE".to_owned(),
+                _ => return None,
+            },
+            Self::Export { source, .. } if matches!(**source, ExportError::FromFuture { .. }) => {
+                "restore it with the version of Madang that made it, or a newer one".to_owned()
+            }
+            Self::Unknown { .. } => "restore it with the version of Madang that made it".to_owned(),
             Self::Empty { .. } => "declare a resource in it: apiVersion, kind, metadata, spec".to_owned(),
             Self::Api { source, .. }
                 if source.api().is_some_and(|error| error.is(Reason::InsufficientStorage)) =>
@@ -112,6 +139,10 @@ impl Failure {
         };
         Some(hint)
     }
+}
+
+fn others(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" (and {more} more)") }
 }
 
 /// Each error below this one, in one line each.

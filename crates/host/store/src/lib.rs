@@ -1,6 +1,6 @@
 //! The resource store: keys, values, one revision counter, and what happened since when.
 //!
-//! One trait ([`Store`]), two engines: [`Embedded`] (one file, for one machine) and [`Memory`] (the tests' double).
+//! One trait ([`Store`]), two engines: [`Embedded`] (one directory, for one machine) and [`Memory`] (the tests' double).
 //! The contract is etcd's, so that etcd can be a third: every transaction that changes something raises the store's
 //! [`Revision`] by one, a value remembers the revision that wrote it, and the events of a revision can be read until they
 //! are compacted. The counter never goes backwards, also not over a restart.

@@ -27,9 +27,12 @@ fn clap_finds_no_fault() {
 #[test]
 fn every_command_has_a_summary_examples_and_says_what_needs_root() {
     let all = Cli::command();
-    let inner = all.get_subcommands().flat_map(clap::Command::get_subcommands);
-    for command in all.get_subcommands().chain(inner) {
-        let help = command.clone().term_width(80).render_long_help().to_string();
+    let own = all.get_subcommands().map(|command| (vec![command.get_name()], command));
+    let inner = all.get_subcommands().flat_map(|outer| {
+        outer.get_subcommands().map(|inner| (vec![outer.get_name(), inner.get_name()], inner))
+    });
+    for (words, command) in own.chain(inner) {
+        let help = help(&words);
         assert!(command.get_about().is_some(), "{}", command.get_name());
         assert!(help.contains("Examples:\n  "), "{help}");
         assert!(help.contains("Needs root: "), "{help}");
@@ -62,6 +65,7 @@ fn the_first_help() {
       kubeconfig  Print a kubeconfig, for kubectl and other clients of Kubernetes
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
+      store       Back up, restore and check what is declared
       completion  Print a shell's completion script
       version     Print the version of this binary, and of the daemon if one answers
 

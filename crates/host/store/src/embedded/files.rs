@@ -91,6 +91,10 @@ impl Disk {
     pub(super) fn open(directory: &Path) -> Result<Arc<dyn Files>, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|error| failed("create the directory", directory, error))?;
+        // Nothing in it is safe before its own name is. Who may not look above cannot have made it just now.
+        for above in directory.ancestors().skip(1).take(2) {
+            let _ = File::open(above).and_then(|above| above.sync_all());
+        }
         match lock(directory)? {
             Some(lock) => Ok(Arc::new(Self { directory: directory.to_owned(), lock: Some(lock) })),
             None => Err(StoreError::InUse { path: directory.join(INDEX) }),

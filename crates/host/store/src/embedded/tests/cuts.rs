@@ -1,10 +1,13 @@
 //! The power goes, at any moment of anything.
 
+use std::collections::BTreeSet;
+
 use super::disk::Disk;
 use super::history::History;
 use super::{Random, seed};
 use crate::embedded::files::{Files, INDEX};
-use crate::{Embedded, Options, Revision, Store, StoreError};
+use crate::embedded::restore;
+use crate::{Embedded, Export, Memory, Options, Revision, Store, StoreError, Txn, export};
 
 const STORES: u64 = 20;
 const CUTS_EACH: u64 = 10;
@@ -87,4 +90,57 @@ fn a_store_that_is_opened_and_cut_before_it_is_there_is_empty() {
         assert_eq!(store.recovered(), None, "after {operations} operations");
         assert_eq!(*store.changed().borrow(), Revision(0));
     }
+}
+
+/// A store of some objects, and an export of others.
+fn small() -> (Disk, Export) {
+    let store = Memory::new();
+    (0..40).for_each(|n| drop(store.commit(Txn::new().put(format!("/other/{n}"), vec![n; 900])).unwrap()));
+    let mut text = Vec::new();
+    export(&store, &mut text).unwrap();
+    let disk = Disk::default();
+    let store = Embedded::open_files(disk.files(), options()).unwrap();
+    (0..60).for_each(|n| drop(store.commit(Txn::new().put(format!("/{n}"), vec![n; 900])).unwrap()));
+    (disk, Export::read(&mut &text[..]).unwrap())
+}
+
+fn count(disk: &Disk) -> usize {
+    let store = Embedded::open_files(disk.files(), options()).unwrap();
+    store.range("", usize::MAX, None).unwrap().items.len()
+}
+
+#[test]
+fn a_cut_while_damage_is_made_good_is_no_harm() {
+    let (whole, _) = small();
+    let mut random = Random(seed());
+    for operations in (0..).step_by(3) {
+        let disk = whole.copy();
+        disk.put(INDEX, vec![7; 9000]);
+        disk.cut_after(operations);
+        let done = Embedded::open_files(disk.files(), options()).is_ok();
+        assert_eq!(count(&disk.after_cut(&mut random)), 60, "cut after {operations} operations");
+        if done {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_cut_while_another_state_is_put_in_its_place_leaves_the_one_or_the_other() {
+    let (whole, export) = small();
+    let (mut random, mut seen) = (Random(seed()), BTreeSet::new());
+    for operations in (0..).step_by(3) {
+        let disk = whole.copy();
+        disk.cut_after(operations);
+        let done = restore::restore_files(&disk.files(), &export, true).is_ok();
+        let disk = disk.after_cut(&mut random);
+        let found = count(&disk);
+        assert!([60, 40].contains(&found), "cut after {operations} operations: {found}");
+        seen.insert(found);
+        if done {
+            assert_eq!(found, 40, "what was said to be done is");
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 2);
 }
