@@ -5,6 +5,7 @@
 //! lives on when the daemon dies; the next one finds it and goes on.
 
 mod daemon;
+mod drops;
 mod error;
 mod explain;
 mod host;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    Bundle, BundleResult, Deletion, Duplex, ExecRequest, ExplainQuery, Explanation, List, LogOptions,
+    Bundle, BundleResult, Deletion, Drops, Duplex, ExecRequest, ExplainQuery, Explanation, List, LogOptions,
     Version, wire,
 };
 pub use error::ClientError;
@@ -105,6 +105,11 @@ impl Client {
     /// Why a packet goes where it goes.
     pub async fn explain(&self, query: &ExplainQuery) -> Result<Explanation, ClientError> {
         self.ask(Method::POST, &format!("{ROOT}/explain"), Some(&self.json(query)?)).await
+    }
+
+    /// What the datapath dropped, and why.
+    pub async fn drops(&self) -> Result<Drops, ClientError> {
+        self.ask(Method::GET, &format!("{ROOT}/drops"), None).await
     }
 
     /// An instance's log.

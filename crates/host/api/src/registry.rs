@@ -7,6 +7,7 @@
 
 mod bundle;
 mod draft;
+mod in_use;
 mod lifecycle;
 mod parts;
 mod stored;

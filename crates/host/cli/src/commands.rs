@@ -6,6 +6,7 @@ mod delete;
 mod describe;
 mod doctor;
 mod down;
+mod drops;
 mod exec;
 mod explain;
 mod get;
@@ -34,6 +35,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Exec(args) => exec::run(context, args).await,
         Command::Logs(args) => logs::run(context, args).await,
         Command::Explain(args) => explain::run(context, args).await,
+        Command::Drops(args) => drops::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completion(args) => completion::run(context, args),

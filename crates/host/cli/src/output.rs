@@ -4,6 +4,8 @@ pub(crate) mod columns;
 pub(crate) mod describe;
 pub(crate) mod diagnostics;
 pub(crate) mod doctor;
+pub(crate) mod drops;
+mod excerpt;
 pub(crate) mod explain;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -7,6 +7,7 @@ use madang_plan::preview;
 
 use super::Registry;
 use super::draft::{Draft, distinct};
+use super::in_use::in_use;
 use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated};
 use crate::{ApiError, Bundle, BundleResult, Reason};
 
@@ -20,7 +21,8 @@ impl Registry {
         let (preview, draft) = self.with_draft(dry_run, |draft| {
             incoming.merge(draft)?;
             let mut diagnostics = draft.allocate(&incoming.objects);
-            diagnostics.extend(draft.wrong(&incoming.objects));
+            let wrong = draft.wrong(&incoming.objects);
+            diagnostics.extend(in_use(draft, &incoming.going(draft), &incoming.objects, wrong));
             if !diagnostics.is_empty() {
                 return Err(ApiError::invalid(distinct(diagnostics)));
             }

@@ -98,6 +98,7 @@ impl Api {
                 let query: ExplainQuery = parsed(&self.body(request).await?)?;
                 Ok(answer::json(StatusCode::OK, &self.runtime.explain(query).await?))
             }
+            Route::Drops => Ok(answer::json(StatusCode::OK, &self.runtime.drops().await?)),
             Route::Collection { kind, namespace } if method == Method::POST => {
                 self.create(kind, namespace, &self.body(request).await?).await
             }

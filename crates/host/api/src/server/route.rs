@@ -22,6 +22,8 @@ pub(super) enum Route {
     Bundles,
     /// Where packets are explained.
     Explain,
+    /// What was dropped.
+    Drops,
     /// The build.
     Version,
     /// Whether it lives.
@@ -45,6 +47,7 @@ impl Route {
             ["shutdown"] => Ok(Self::Shutdown),
             ["apis", "madang.dev", "v1alpha1", "bundles"] => Ok(Self::Bundles),
             ["apis", "madang.dev", "v1alpha1", "explain"] => Ok(Self::Explain),
+            ["apis", "madang.dev", "v1alpha1", "drops"] => Ok(Self::Drops),
             ["apis", "madang.dev", "v1alpha1", "namespaces", namespace, plural, rest @ ..] => {
                 Self::resource(Some(namespace), plural, rest)
             }
@@ -57,7 +60,7 @@ impl Route {
         let Some(kind) = Kind::ALL.iter().copied().find(|kind| kind.plural() == plural) else {
             let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.plural()).collect();
             let message = format!(
-                "there is nothing called {plural:?} in {}, only {}, bundles and explain",
+                "there is nothing called {plural:?} in {}, only {}, bundles, explain and drops",
                 madang_model::API_VERSION,
                 known.join(", ")
             );
@@ -91,7 +94,7 @@ impl Route {
             Self::Collection { .. } => &[Method::GET, Method::POST],
             Self::Object(_) => &[Method::GET, Method::PUT, Method::DELETE],
             Self::Status(_) => &[Method::GET, Method::PUT],
-            Self::Log(_) | Self::Version | Self::Health | Self::Ready => &[Method::GET],
+            Self::Log(_) | Self::Drops | Self::Version | Self::Health | Self::Ready => &[Method::GET],
             Self::Exec(_) | Self::Bundles | Self::Explain | Self::Shutdown => &[Method::POST],
         };
         if allowed.contains(method) {
