@@ -74,6 +74,17 @@ fn explanations_agree(cloud: &Cloud) {
         let text = cloud.ok(&["explain", from, to, "--port", port]);
         assert!(text.contains(because), "{from} -> {to}:{port}: {text}");
     }
+    let dropped = cloud.json(&["drops", "web-1"]);
+    let counted = |item: &serde_json::Value| {
+        item["instance"]["name"] == "web-1"
+            && item["reason"] == "ingressDenied"
+            && item["packets"].as_u64() > Some(0)
+    };
+    assert!(dropped["items"].as_array().expect("a list").iter().any(counted), "{dropped:#}");
+    let text = cloud.ok(&["describe", "instance", "web-1"]);
+    assert!(text.contains("Dropped of what it sent\n"), "{text}");
+    let text = cloud.ok(&["explain", "web-1", "db-1", "--port", "22"]);
+    assert!(text.contains("(security group db)") && text.contains("(security group web)"), "{text}");
     let text = cloud.ok(&["explain", "web-1", "db-1", "--port", "5432"]);
     assert!(text.contains("cloud.yaml:"), "the line that decided it: {text}");
     let text = cloud.ok(&["explain", "outside", "203.0.113.10", "--port", "80"]);

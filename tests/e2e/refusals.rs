@@ -1,6 +1,6 @@
 //! What is wrong is refused: with a reason and a way out, a non-zero exit, and nothing half done.
 
-use crate::cloud::{Cloud, can_run};
+use crate::cloud::{Cloud, can_run, eventually};
 use crate::lifecycle::PAIR;
 
 #[test]
@@ -47,6 +47,50 @@ fn bad_files_change_nothing() {
         }
         assert_eq!(before, cloud.json(&["get", "all"]), "{what}: nothing has changed");
     }
+}
+
+#[test]
+fn what_is_still_used_is_not_deleted() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::new();
+    cloud.up(PAIR);
+    let before = cloud.json(&["get", "all"]);
+    let said = cloud.madang(&["delete", "subnet", "one"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("Subnet/one: still used by Instance/a\n"), "{}", said.err);
+    assert!(said.err.contains("madang down -f"), "{}", said.err);
+    assert_eq!(before, cloud.json(&["get", "all"]), "nothing has changed");
+}
+
+/// An address behind an interface that is not there.
+const NOWHERE: &str = "
+---
+apiVersion: madang.dev/v1alpha1
+kind: AddressPool
+metadata: { name: internet }
+spec: { interface: nowhere0, nextHop: 203.0.113.1, addresses: [203.0.113.10] }
+---
+apiVersion: madang.dev/v1alpha1
+kind: PublicAddress
+metadata: { name: front }
+spec: { pool: internet, forwards: [{ port: 80, instance: a, targetPort: 7000 }] }
+";
+
+#[test]
+fn a_missing_interface_is_named_to_who_asks_from_outside() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::new();
+    cloud.up(PAIR);
+    let file = cloud.file("more.yaml", &format!("{PAIR}{NOWHERE}"));
+    cloud.ok(&["apply", "-f", &file]);
+    let ask = || cloud.madang(&["explain", "outside", "203.0.113.10", "--port", "80"]);
+    let named = "this host has no interface nowhere0, which AddressPool internet names";
+    assert!(eventually(|| ask().err.contains(named)), "{:?}", ask());
+    assert_eq!(ask().code, 1);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use madang_api::{ApiError, Because, ExplainQuery, Explanation, Reason, StageLine};
 use madang_compile::Instance;
 use madang_datapath::{
-    DropReason, Entrance, Entry, Explained, PortId, Probe, Protocol, Stage, Step, Tables, Verdict, VpcId,
+    DropReason, Entrance, Entry, Explained, Names, PortId, Probe, Protocol, Stage, Step, Tables, Verdict,
+    VpcId,
 };
 use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, bare, origin, qualified};
 
@@ -26,7 +27,7 @@ pub(crate) fn explain(agent: &Agent, query: &ExplainQuery) -> Result<Explanation
     let project = if query.namespace.is_empty() { DEFAULT_NAMESPACE } else { &query.namespace };
     let asked = Question { picture: &picture, tables: &tables, project };
     let (probe, from) = asked.probe(query)?;
-    let explained = madang_datapath::explain(&tables, None, &probe);
+    let explained = madang_datapath::explain(&tables, None, Some(&asked.names()), &probe);
     let mut explanation = asked.explanation(&explained);
     if query.live {
         let Some(from) = from else {
@@ -75,15 +76,21 @@ impl<'a> Question<'a> {
             other => Some(other.parse::<IpAddr>().map_err(|_| self.nobody(other))?),
         };
         let (destination, port) = self.destination_outside(&query.to, protocol, port)?;
-        let uplink = *self.tables.outside.addresses.get(&destination).ok_or_else(|| {
-            let message = format!(
-                "{destination} is no address that a PublicAddress or NatGateway holds: from outside, only those are reached"
-            );
-            ApiError::new(Reason::NotFound, message)
-        })?;
+        let uplink = self.tables.outside.addresses.get(&destination);
+        let uplink = *uplink.ok_or_else(|| self.not_reached(destination))?;
         let next_hop = self.tables.outside.uplinks.get(&uplink).map(|uplink| uplink.next_hop);
         let source = source.or(next_hop).ok_or_else(|| ApiError::internal("the address has no uplink"))?;
         Ok((probe(Entrance::Uplink(uplink), source, (destination, port)), None))
+    }
+
+    /// The security groups by which each instance is known.
+    fn names(&self) -> Names {
+        let named = self.picture.world.network.instances.values().map(|instance| {
+            let groups: Vec<_> = instance.groups.iter().map(String::as_str).collect();
+            let word = if groups.len() == 1 { "security group" } else { "security groups" };
+            ((instance.vpc, instance.address), format!("{word} {}", groups.join(" and ")))
+        });
+        Names(named.collect())
     }
 
     fn instance(&self, name: &str) -> Option<&'a Instance> {
@@ -147,6 +154,27 @@ impl<'a> Question<'a> {
             );
             ApiError::new(Reason::NotFound, message.to_lowercase().replacen("publicaddress", "PublicAddress", 1))
         })
+    }
+
+    /// Why an address is at no uplink of this host.
+    fn not_reached(&self, address: IpAddr) -> ApiError {
+        let network = &self.picture.world.network;
+        let Some(interface) = network.addresses.get(&address) else {
+            let message = format!(
+                "{address} is no address that a PublicAddress or NatGateway holds: from outside, only those are reached"
+            );
+            return ApiError::new(Reason::NotFound, message);
+        };
+        if self.picture.desired.tables.outside.addresses.contains_key(&address) {
+            let message = format!("{address} is not set up on this host yet: try again in a moment");
+            return ApiError::new(Reason::ServiceUnavailable, message);
+        }
+        let pools = network.uplinks.get(interface).map(|uplink| uplink.pools.join(", ")).unwrap_or_default();
+        let message = format!(
+            "{address} cannot be reached from outside: this host has no interface {interface}, which AddressPool {pools} names \
+             (see ip link; it is taken up as soon as it is there)"
+        );
+        ApiError::new(Reason::ServiceUnavailable, message)
     }
 
     fn nobody(&self, name: &str) -> ApiError {

@@ -9,6 +9,7 @@ mod access;
 mod confirmations;
 mod controllers;
 mod daemon;
+mod drops;
 mod error;
 mod events;
 mod explain;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use madang_api::frames::{Frame, FrameReader, FrameWriter, MAX_PAYLOAD};
 use madang_api::{
-    Answer, ApiError, Duplex, ExecRequest, ExplainQuery, Explanation, LogOptions, Reason, Runtime,
+    Answer, ApiError, Drops, Duplex, ExecRequest, ExplainQuery, Explanation, LogOptions, Reason, Runtime,
 };
 use madang_compute::{ExecControl, ExecInput, ExecOutput, ExecSession};
 use madang_model::{ObjectRef, Resource};
@@ -35,6 +35,15 @@ impl Runtime for HostRuntime {
             let _turn = self.questions.acquire().await;
             let explained = tokio::task::spawn_blocking(move || crate::explain::explain(&agent, &query));
             explained.await.map_err(|error| ApiError::internal(format!("explaining failed: {error}")))?
+        })
+    }
+
+    fn drops(&self) -> Answer<'_, Drops> {
+        let agent = Arc::clone(&self.agent);
+        Box::pin(async move {
+            let _turn = self.questions.acquire().await;
+            let counted = tokio::task::spawn_blocking(move || crate::drops::drops(&agent));
+            counted.await.map_err(|error| ApiError::internal(format!("counting failed: {error}")))?
         })
     }
 

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    Bundle, BundleResult, Confirmation, Deletion, Duplex, Ended, ExecRequest, ExplainQuery, Explanation,
-    List, LogOptions, Version, wire,
+    Bundle, BundleResult, Confirmation, Deletion, Drops, Duplex, Ended, ExecRequest, ExplainQuery,
+    Explanation, List, LogOptions, Version, wire,
 };
 pub use error::ClientError;
 pub use streams::{Log, Watching};
@@ -139,6 +139,11 @@ impl Client {
     /// Why a packet goes where it goes.
     pub async fn explain(&self, query: &ExplainQuery) -> Result<Explanation, ClientError> {
         self.ask(Method::POST, &format!("{ROOT}/explain"), Some(&self.json(query)?)).await
+    }
+
+    /// What the datapath dropped, and why.
+    pub async fn drops(&self) -> Result<Drops, ClientError> {
+        self.ask(Method::GET, &format!("{ROOT}/drops"), None).await
     }
 
     /// An instance's log.

@@ -2,12 +2,13 @@
 //! ([`Access`]), and a [`Client`].
 //!
 //! The shapes and meanings are those of the Kubernetes resource API. The registry is a library; the server is a thin
-//! layer above it, and asks a [`Runtime`] for what only the host can do (explain, logs, exec).
+//! layer above it, and asks a [`Runtime`] for what only the host can do (explain, drops, logs, exec).
 
 mod access;
 mod audit;
 mod client;
 mod confirmation;
+mod drops;
 mod error;
 pub mod frames;
 pub mod protobuf;
@@ -23,6 +24,7 @@ pub use access::{
 pub use audit::{AuditLog, AuditRecord, Rotation};
 pub use client::{Client, ClientError, Log, Watching};
 pub use confirmation::{Confirmation, Ended, Ending, Kept, LONGEST_CONFIRMATION, Waiting};
+pub use drops::{Dropped, Drops};
 pub use error::{ApiError, Reason};
 pub use madang_plan::Propagation;
 pub(crate) use registry::now;

@@ -11,6 +11,7 @@ mod cache;
 mod confirm;
 mod draft;
 mod events;
+mod in_use;
 mod lifecycle;
 mod owned;
 mod parts;

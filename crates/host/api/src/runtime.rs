@@ -7,7 +7,7 @@ use madang_model::{Diagnostic, ObjectRef};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::ApiError;
+use crate::{ApiError, Drops};
 
 /// A boxed future, since the trait is used as an object.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
@@ -20,6 +20,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub trait Runtime: Send + Sync {
     /// Why a packet goes where it goes.
     fn explain(&self, query: ExplainQuery) -> Answer<'_, Explanation>;
+
+    /// What the datapath dropped, and why.
+    fn drops(&self) -> Answer<'_, Drops>;
 
     /// An instance's log, as bytes; it ends when there is no more, or never if it is followed.
     fn logs(&self, instance: ObjectRef, options: LogOptions)

@@ -108,6 +108,16 @@ async fn many_watchers_each_see_everything() {
 }
 
 #[tokio::test]
+async fn what_was_dropped_is_told() {
+    let world = World::new().await;
+    let drops = world.client.drops().await.unwrap();
+    assert_eq!((drops.items[0].reason.as_str(), drops.items[0].packets), ("egressDenied", 3));
+    let (code, body) = world.ask("GET", "/apis/madang.dev/v1alpha1/drops", "").await;
+    assert_eq!((code, &body["items"][0]["instance"]["name"]), (200, &"web-1".into()));
+    assert_eq!(world.ask("POST", "/apis/madang.dev/v1alpha1/drops", "{}").await.0, 405);
+}
+
+#[tokio::test]
 async fn logs_come_as_they_are() {
     let World { client, registry, .. } = &World::new().await;
     registry.apply(bundle(shop())).unwrap();

@@ -99,6 +99,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     User(UserArgs),
     Kubeconfig(KubeconfigArgs),
+    Drops(DropsArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Store(StoreArgs),
@@ -470,6 +471,26 @@ pub(crate) struct ExplainArgs {
     pub(crate) output: ReportFormat,
 }
 
+/// Show which packets were dropped, and why
+///
+/// They are counted where they came in, since that interface exists: at the instance that sent them, also where it is the
+/// receiver's rules that refuse them, or outside. `explain` says which line of which file it is.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  madang drops              of all instances, and from outside\n  madang drops web-1        of what web-1 sends\n  madang drops web-1 -w     and go on as more is dropped\n\nNeeds root: yes, to speak to the daemon."
+)]
+pub(crate) struct DropsArgs {
+    /// The instance that sends: NAME or instance/NAME; all, and outside, if left out
+    #[arg(value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+    /// Go on printing what changes
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
 /// Check what this host can do, what is missing, and how to get it
 ///
 /// Exit status 1 if something that Madang needs is missing.
@@ -509,7 +530,7 @@ pub(crate) struct CompletionArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Print the version of this binary, and of the daemon if one answers
+/// Print the version of this binary and of the daemon
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  madang version\n  madang version -o json\n\nNeeds root: no; the daemon's version only shows with it."

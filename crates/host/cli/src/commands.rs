@@ -7,6 +7,7 @@ mod delete;
 mod describe;
 mod doctor;
 mod down;
+mod drops;
 mod events;
 mod exec;
 mod explain;
@@ -44,6 +45,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Explain(args) => explain::run(context, args).await,
         Command::User(args) => user::run(context, args).await,
         Command::Kubeconfig(args) => kubeconfig::run(context, args).await,
+        Command::Drops(args) => drops::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Store(args) => store::run(context, args),

@@ -11,6 +11,7 @@ use crate::args::Global;
 use crate::error::{Failure, causes};
 use crate::output::diagnostics;
 use crate::output::style::{self, Role, Style};
+use crate::output::text::wrap_words;
 
 /// What every command has at hand.
 #[derive(Clone, Debug)]
@@ -111,20 +112,31 @@ pub(crate) fn explain_failure(failure: &Failure, style: Style, columns: usize) -
         Failure::Interrupted { goes_on } => return format!("{goes_on}\n"),
         _ => {}
     }
-    let mut text = format!("{} {failure}\n", style.paint(Role::Bad, "error:"));
+    // A program that reads it wants whole lines.
+    let columns = if style.terminal { columns } else { usize::MAX };
+    let mut text = labelled(("error:", Role::Bad), &failure.to_string(), style, columns);
     for cause in causes(failure) {
-        text += &format!("  because: {cause}\n");
+        text += &lines(&format!("  because: {cause}"), columns);
     }
     if let Failure::Daemon { tail, .. } = failure {
         if !tail.is_empty() {
             text += "  its last words:\n";
         }
-        text.extend(tail.iter().map(|line| format!("    {line}\n")));
+        text.extend(tail.iter().map(|line| lines(&format!("    {line}"), columns)));
     }
     if let Some(hint) = failure.hint() {
-        text += &format!("{} {hint}\n", style.paint(Role::Object, "hint:"));
+        text += &labelled(("hint:", Role::Object), &hint, style, columns);
     }
     text
+}
+
+/// A text behind a coloured word, in lines.
+fn labelled((label, role): (&str, Role), text: &str, style: Style, columns: usize) -> String {
+    lines(&format!("{label} {text}"), columns).replacen(label, &style.paint(role, label), 1)
+}
+
+fn lines(text: &str, columns: usize) -> String {
+    wrap_words(text, columns, "  ").into_iter().map(|line| line + "\n").collect()
 }
 
 /// The directory's own path, so that it means the same wherever the daemon stands, and under whichever name it was given.
@@ -161,6 +173,14 @@ mod tests {
         insta::assert_snapshot!(say(Failure::NoDaemon { socket: "/run/madang/madang.sock".into() }), @r"
         error: no Madang answers at /run/madang/madang.sock
         hint: start one: sudo madang up -f FILE, or sudo madang serve
+        ");
+        let narrow = Style { terminal: true, ..Style::PLAIN };
+        let socket = "/srv/madang/a-long-name/run/madang.sock".into();
+        insta::assert_snapshot!(explain_failure(&Failure::NoDaemon { socket }, narrow, 40), @r"
+        error: no Madang answers at
+          /srv/madang/a-long-name/run/madang.sock
+        hint: start one: sudo madang up -f FILE,
+          or sudo madang serve
         ");
         insta::assert_snapshot!(say(Failure::NotRoot { doing: "starting the daemon" }), @r"
         error: starting the daemon needs root

@@ -15,8 +15,9 @@ use crate::ephemeral::{self, Life};
 use crate::error::Failure;
 use crate::output::text::span;
 
-/// How long a daemon may take until it answers: it loads and verifies its programs first.
-const START: Duration = Duration::from_secs(30);
+/// How long a daemon may take until it answers: the kernel verifies its programs first, which a slow or busy machine
+/// takes its time for. One that fails is noticed at once.
+const START: Duration = Duration::from_secs(120);
 /// How long a daemon may take to remove everything.
 const END: Duration = Duration::from_secs(60);
 /// How often it is looked whether it answers.
@@ -24,9 +25,12 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Lines of the log that are shown when it fails.
 const TAIL: usize = 15;
 
-/// Whether a daemon, running or not, has a store here.
+/// Whether a daemon, running or not, has a store here. A directory that only root may look into is taken for one.
 pub(crate) fn has_state(layout: &Layout) -> bool {
-    std::fs::read_dir(layout.state_dir()).is_ok_and(|mut entries| entries.next().is_some())
+    match std::fs::read_dir(layout.state_dir()) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// Starts a daemon that goes on without us, and waits until it answers.

@@ -83,9 +83,19 @@ impl Failure {
         Self::Usage { message: message.into(), hint: hint.into() }
     }
 
-    /// The daemon did not do this. Mistakes in what was sent are told apart from it.
+    /// The daemon did not do this.
     pub(crate) fn api(doing: impl Into<String>, source: ClientError) -> Self {
         Self::Api { doing: doing.into(), source: Box::new(source) }
+    }
+
+    /// The same, where what is wrong may be what was asked for: then each mistake is told.
+    pub(crate) fn refused(doing: impl Into<String>, source: ClientError) -> Self {
+        match source {
+            ClientError::Api(error) if !error.diagnostics.is_empty() => {
+                Self::Invalid { diagnostics: error.diagnostics, files: Vec::new() }
+            }
+            other => Self::api(doing, other),
+        }
     }
 
     /// The exit status.

@@ -51,6 +51,17 @@ fn a_plan_needs_no_daemon() {
     assert_eq!(plan.status.code(), Some(0), "{}", stderr(&plan));
     assert!(stdout(&plan).starts_with("+ Vpc/shop\n+ Subnet/web\n+ Instance/web-1\n"), "{}", stdout(&plan));
     assert!(stderr(&plan).contains("Compared with nothing, since no daemon answers"), "{}", stderr(&plan));
+    assert!(!stderr(&plan).contains("There is a store"), "{}", stderr(&plan));
+    // As a daemon leaves it.
+    let state = world.dir.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("store.redb"), "").unwrap();
+    let plan = world.madang(&["plan", "-f", file.to_str().unwrap()]);
+    let (root, state) = (world.dir.path().display(), state.display());
+    let said = format!(
+        "There is a store at {state}, and what it holds was left out: start its daemon: sudo madang --root {root} serve\n"
+    );
+    assert!(stderr(&plan).contains(&said), "{}", stderr(&plan));
     let coded = world.madang(&["diff", "--exit-code", "-f", file.to_str().unwrap(), "-o", "json"]);
     assert_eq!(coded.status.code(), Some(3));
     let json: Value = serde_json::from_str(&stdout(&coded)).unwrap();
@@ -172,12 +183,14 @@ fn schemas_completions_and_versions_are_printed() {
     let schema: Value = serde_json::from_str(&stdout(&world.madang(&["schema", "instance"]))).unwrap();
     assert!(schema["properties"]["spec"].is_object(), "{schema:#}");
     assert!(stdout(&world.madang(&["completion", "bash"])).contains("_madang"));
-    assert!(stdout(&world.madang(&["version"])).starts_with("madang 0."));
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(stdout(&world.madang(&["version"])), format!("madang {own}\ndaemon not running\n"));
     let json: Value = serde_json::from_str(&stdout(&world.madang(&["version", "-o", "json"]))).unwrap();
     assert_eq!(json["daemon"], Value::Null);
     let world = World::new();
     let json: Value = serde_json::from_str(&stdout(&world.madang(&["version", "-o", "json"]))).unwrap();
     assert_eq!(json["daemon"], json["madang"]);
+    assert_eq!(stdout(&world.madang(&["version"])), format!("madang {own}\ndaemon {own}\n"));
 }
 
 #[test]

@@ -103,6 +103,36 @@ fn describe_says_where_it_was_written_and_why_it_is_not_ready() {
 }
 
 #[test]
+fn what_was_dropped_is_listed_and_followed() {
+    let world = World::with_shop();
+    let text = stdout(&world.madang(&["drops"]));
+    assert_eq!(
+        text,
+        "FROM             REASON          PACKETS   WHY\n\
+         web-1            ingressDenied   3         The double says so.\n\
+         outside (eth0)   noForward       7         The double says so.\n"
+    );
+    let json: Value =
+        serde_json::from_str(&stdout(&world.madang(&["drops", "i/web-1", "-o", "json"]))).unwrap();
+    assert_eq!(json["items"].as_array().unwrap().len(), 1, "{json:#}");
+    assert_eq!(json["items"][0]["packets"], 4);
+    let none = world.madang(&["drops", "web-9"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(stderr(&none).contains("there is no Instance/web-9"), "{}", stderr(&none));
+    let text = stdout(&world.madang(&["describe", "i/web-1"]));
+    assert!(text.contains("Dropped of what it sent\n  ingressDenied: 5 packets\n"), "{text}");
+
+    let mut child = world.command(&["drops", "-w"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let rows: Vec<_> = (0..5).map(|_| lines.next().unwrap()).collect();
+    assert!(rows[1].contains(" 6 ") && rows[2].contains(" 7 "), "{rows:?}");
+    assert!(rows[3].contains(" 7 ") && rows[4].contains(" 8 "), "only what has changed: {rows:?}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn get_watches_changes_as_they_come() {
     let world = World::with_shop();
     let mut child = world.command(&["get", "i", "-w"]).stdout(Stdio::piped()).spawn().unwrap();

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use madang_api::frames::{Frame, FrameReader, FrameWriter};
 use madang_api::{
-    Answer, ApiError, Because, Duplex, ExecRequest, ExplainQuery, Explanation, LogOptions, Registry, Runtime,
-    Server, StageLine,
+    Answer, ApiError, Because, Dropped, Drops, Duplex, ExecRequest, ExplainQuery, Explanation, LogOptions,
+    Registry, Runtime, Server, StageLine,
 };
 use madang_kernel::Layout;
 use madang_model::{Condition, ConditionStatus, Kind, ObjectRef, Resource};
@@ -164,6 +164,8 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) asked: Mutex<Vec<ExplainQuery>>,
+    /// How often it was asked for what was dropped.
+    looked: Mutex<u64>,
 }
 
 impl Runtime for Host {
@@ -191,6 +193,25 @@ impl Runtime for Host {
         };
         self.asked.lock().unwrap().push(query);
         Box::pin(std::future::ready(Ok(explanation)))
+    }
+
+    /// The more, the more often it was asked.
+    fn drops(&self) -> Answer<'_, Drops> {
+        let times = {
+            let mut looked = self.looked.lock().unwrap();
+            *looked += 1;
+            *looked
+        };
+        let dropped = |instance: Option<&str>, reason: &str, packets| Dropped {
+            instance: instance.map(|name| ObjectRef::new(Kind::Instance, name)),
+            interface: if instance.is_some() { "md00000001" } else { "eth0" }.to_owned(),
+            reason: reason.to_owned(),
+            message: "The double says so.".to_owned(),
+            hint: "Nothing.".to_owned(),
+            packets,
+        };
+        let items = vec![dropped(Some("web-1"), "ingressDenied", 2 + times), dropped(None, "noForward", 7)];
+        Box::pin(std::future::ready(Ok(Drops { items })))
     }
 
     fn logs(&self, _: ObjectRef, options: LogOptions) -> Answer<'_, Box<dyn AsyncRead + Send + Unpin>> {

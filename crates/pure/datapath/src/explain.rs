@@ -58,6 +58,10 @@ pub struct Live<'a> {
     pub now_ns: u64,
 }
 
+/// What people call those whose rules are asked, by VPC and address: `security group web`. The tables have numbers only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(pub BTreeMap<(VpcId, IpAddr), String>);
+
 /// Why a packet goes where it goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,8 +76,8 @@ pub struct Explained {
 
 /// Runs the pipeline for a packet that is only thought of. Nothing is changed.
 ///
-/// Without `live` the packet meets no flows, and all tables are as new.
-pub fn explain(tables: &Tables, live: Option<Live<'_>>, probe: &Probe) -> Explained {
+/// Without `live` the packet meets no flows, and all tables are as new. Without `names` the numbers of the tables are said.
+pub fn explain(tables: &Tables, live: Option<Live<'_>>, names: Option<&Names>, probe: &Probe) -> Explained {
     let fresh = Generations(
         tables.vpcs.keys().chain([&VpcId::OUTSIDE]).map(|vpc| (*vpc, 1)).collect::<BTreeMap<_, _>>(),
     );
@@ -81,7 +85,7 @@ pub fn explain(tables: &Tables, live: Option<Live<'_>>, probe: &Probe) -> Explai
     let ends_of_probe = [probe.source, probe.destination];
     let mut flows = live.map_or_else(FlowTable::default, |live| live.flows.involving(ends_of_probe));
     let (mut trace, mut frame) = (Vec::new(), probe.frame(tables));
-    let view = View { tables, generations };
+    let view = View { tables, generations, names };
     let mut run = Run { view, flows: &mut flows, now_ns, random: 0, trace: &mut trace };
     let outcome = match probe.from {
         Entrance::Port(port) => run.port(port, &mut frame),

@@ -21,7 +21,7 @@ mod view;
 mod words;
 
 pub use abi::{DropReason, Stage, VerdictCode, Way};
-pub use explain::{Entrance, Explained, Live, Probe, explain};
+pub use explain::{Entrance, Explained, Live, Names, Probe, explain};
 pub use flow::{Flow, FlowKey, FlowTable, Insert, Protocol, State, TcpFlags, Tuple};
 pub use outcome::{Generations, Outcome, Verdict};
 pub use pipeline::{from_port, from_uplink};

@@ -70,7 +70,7 @@ pub fn from_port(
     now_ns: u64,
     random: u32,
 ) -> Outcome {
-    let view = View { tables, generations };
+    let view = View { tables, generations, names: None };
     Run { view, flows, now_ns, random, trace: &mut () }.port(port, frame)
 }
 
@@ -84,7 +84,7 @@ pub fn from_uplink(
     now_ns: u64,
     random: u32,
 ) -> Outcome {
-    let view = View { tables, generations };
+    let view = View { tables, generations, names: None };
     Run { view, flows, now_ns, random, trace: &mut () }.uplink(uplink, frame)
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 
 use crate::{
-    ClassId, Direction, Endpoint, Forward, ForwardKey, Generations, Nat, NatId, Outside, PolicyId,
+    ClassId, Direction, Endpoint, Forward, ForwardKey, Generations, Names, Nat, NatId, Outside, PolicyId,
     PortPrefix, Protocol, Route, RouteTableId, Rule, Tables, Uplink, UplinkId, VpcId, VpcTables,
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) generations: &'a Generations,
+    /// What people call those who have addresses, if somebody knows.
+    pub(crate) names: Option<&'a Names>,
 }
 
 impl<'a> View<'a> {
@@ -23,6 +25,11 @@ impl<'a> View<'a> {
 
     fn outside(self) -> Option<&'a Outside> {
         (self.generations.of(VpcId::OUTSIDE) != 0).then_some(&self.tables.outside)
+    }
+
+    /// What people call who has the address.
+    pub(crate) fn name(self, vpc: VpcId, address: IpAddr) -> Option<&'a str> {
+        self.names?.0.get(&(vpc, address)).map(String::as_str)
     }
 
     /// Who has the address.
@@ -147,7 +154,7 @@ mod tests {
             tables.vpcs.insert(VpcId(1), VpcTables { classes: prefixes.clone(), routes, ..Default::default() });
             let mut generations = Generations::default();
             generations.raise(VpcId(1));
-            let view = View { tables: &tables, generations: &generations };
+            let view = View { tables: &tables, generations: &generations, names: None };
             let scan = prefixes.iter().filter(|(p, _)| p.contains(address)).max_by_key(|(p, _)| p.length());
             prop_assert_eq!(view.class(VpcId(1), address).1, scan.map(|(p, _)| *p));
             prop_assert_eq!(view.class(VpcId(1), address).0, scan.map_or(ClassId(0), |(_, class)| *class));
@@ -175,7 +182,7 @@ mod tests {
             let vpc = vpc.clone();
             let mut generations = Generations::default();
             generations.raise(VpcId(1));
-            let view = View { tables: &tables, generations: &generations };
+            let view = View { tables: &tables, generations: &generations, names: None };
             let asked = Asked { policy: PolicyId(1), direction: Direction::Ingress, class: ClassId(2), protocol: Protocol::Tcp, port };
             let fits = |rule: &&Rule| rule.protocol.is_none_or(|p| p == 6) && rule.ports.contains(port);
             let scan = vpc.rules.iter().filter(fits).max_by_key(|rule| (rule.protocol, rule.ports.length()));

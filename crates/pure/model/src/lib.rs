@@ -46,7 +46,7 @@ pub use origin::origin;
 pub use parse::{from_json, parse, prune_unknown, yaml_value};
 pub use rbac::*;
 pub use readiness::{Readiness, readiness};
-pub use references::references_mut;
+pub use references::{references_mut, refers_to};
 pub use resource::{ApiGroup, Kind, Layout, Naming, Object, Resource};
 pub use scalars::is_dns_label;
 pub use schema::schema;

@@ -1,6 +1,6 @@
 //! Which names in a spec mean other resources of the same project, or of the host.
 
-use crate::{Kind, Peer, Resource};
+use crate::{Kind, ObjectRef, Peer, Resource};
 
 /// Each name in the spec that means another resource, with the kind of that, to be read or replaced. The ends of an
 /// assertion are not among them: they may be of several kinds, or addresses.
@@ -45,4 +45,18 @@ pub fn references_mut(resource: &mut Resource, mut each: impl FnMut(Kind, &mut S
         }
         _ => {}
     }
+}
+
+/// The resources that a resource names.
+pub fn refers_to(resource: &Resource) -> Vec<ObjectRef> {
+    let project = resource.metadata().namespace.clone();
+    let to = |kind: Kind, name: &str| ObjectRef::in_namespace(kind, project.as_deref(), name);
+    if let Resource::RoleBinding(binding) | Resource::ClusterRoleBinding(binding) = resource {
+        let role = &binding.spec.role_ref;
+        let kind = if role.kind == "Role" { Kind::Role } else { Kind::ClusterRole };
+        return vec![to(kind, &role.name)];
+    }
+    let mut named = Vec::new();
+    references_mut(&mut resource.clone(), |kind, name| named.push(to(kind, name)));
+    named
 }

@@ -6,6 +6,7 @@ use madang_model::{Diagnostic, Kind, ObjectRef, Resource, SOURCE_FILE};
 use madang_plan::{Asserted, Preview, Propagation, Standing, preview, refused};
 
 use super::draft::{Draft, distinct};
+use super::in_use::in_use;
 use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated_as};
 use super::rename::Renames;
 use super::{Registry, projects};
@@ -36,7 +37,8 @@ impl Registry {
                 return Err(ApiError::invalid(refused));
             }
             let mut diagnostics = draft.allocate(&incoming.objects);
-            diagnostics.extend(draft.wrong(&incoming.objects));
+            let wrong = draft.wrong(&incoming.objects);
+            diagnostics.extend(in_use(draft, &incoming.going(draft, &renames), &incoming.objects, wrong));
             if !diagnostics.is_empty() {
                 refused.extend(diagnostics);
                 return Err(ApiError::invalid(distinct(refused)));

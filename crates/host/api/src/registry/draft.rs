@@ -220,4 +220,4 @@ pub(super) fn distinct(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 const ADDRESS: &str = "spec.address";
 
 /// The code of a diagnostic that says that a reference leads nowhere.
-const REFERENCE_NOT_FOUND: &str = "referenceNotFound";
+pub(super) const REFERENCE_NOT_FOUND: &str = "referenceNotFound";

@@ -103,6 +103,7 @@ impl Api {
                 let query: ExplainQuery = self.parsed(request).await?;
                 Ok(answer::json(StatusCode::OK, &self.runtime.explain(query).await?))
             }
+            Route::Drops => Ok(answer::json(StatusCode::OK, &self.runtime.drops().await?)),
             Route::Collection { kind, namespace } => match method {
                 Method::POST => self.create(kind, namespace, &query, self.sent(request).await?).await,
                 Method::DELETE => {

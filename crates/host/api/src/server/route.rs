@@ -22,6 +22,8 @@ pub(super) enum Route {
     Confirmation,
     /// Where packets are explained.
     Explain,
+    /// What was dropped.
+    Drops,
     /// The build.
     Version,
     /// Whether it lives.
@@ -170,6 +172,7 @@ impl Route {
             (ApiGroup::Madang, ["bundles"]) => Ok(Self::Bundles),
             (ApiGroup::Madang, ["confirmation"]) => Ok(Self::Confirmation),
             (ApiGroup::Madang, ["explain"]) => Ok(Self::Explain),
+            (ApiGroup::Madang, ["drops"]) => Ok(Self::Drops),
             // Projects are resources themselves, and what is before those in them.
             (
                 ApiGroup::Core,
@@ -192,7 +195,7 @@ impl Route {
             let known = Kind::ALL.iter().filter(|kind| kind.group() == group).map(|kind| kind.plural());
             let mut known: Vec<_> = known.collect();
             if group == ApiGroup::Madang {
-                known.extend(["bundles", "confirmation", "explain"]);
+                known.extend(["bundles", "confirmation", "explain", "drops"]);
             }
             let message = format!(
                 "there is nothing called {plural:?} in {}, only {}",
@@ -225,9 +228,12 @@ impl Route {
             Self::Confirmation => &[Method::GET, Method::POST, Method::DELETE],
             Self::Object(_, Part::Whole) => &[Method::GET, Method::PUT, Method::PATCH, Method::DELETE],
             Self::Object(_, Part::Status | Part::Scale) => &[Method::GET, Method::PUT, Method::PATCH],
-            Self::Object(_, Part::Log) | Self::Version | Self::Health | Self::Ready | Self::Discovery(_) => {
-                &[Method::GET]
-            }
+            Self::Object(_, Part::Log)
+            | Self::Drops
+            | Self::Version
+            | Self::Health
+            | Self::Ready
+            | Self::Discovery(_) => &[Method::GET],
             Self::Object(_, Part::Exec)
             | Self::Bundles
             | Self::Explain

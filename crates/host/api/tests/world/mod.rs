@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use madang_api::frames::{Frame, FrameReader, FrameWriter};
 use madang_api::{
-    Answer, ApiError, Client, Duplex, ExecRequest, ExplainQuery, Explanation, Limits, LogOptions, Reason,
-    Registry, Runtime, Server,
+    Answer, ApiError, Client, Dropped, Drops, Duplex, ExecRequest, ExplainQuery, Explanation, Limits,
+    LogOptions, Reason, Registry, Runtime, Server,
 };
-use madang_model::{ObjectRef, Resource};
+use madang_model::{Kind, ObjectRef, Resource};
 use madang_store::{Memory, Store};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -152,6 +152,18 @@ impl Runtime for Host {
                 live: None,
             })
         })
+    }
+
+    fn drops(&self) -> Answer<'_, Drops> {
+        let dropped = Dropped {
+            instance: Some(ObjectRef::new(Kind::Instance, "web-1")),
+            interface: "md00000001".to_owned(),
+            reason: "egressDenied".to_owned(),
+            message: "No rule allows it.".to_owned(),
+            hint: "Add one.".to_owned(),
+            packets: 3,
+        };
+        Box::pin(async { Ok(Drops { items: vec![dropped] }) })
     }
 
     fn logs(&self, _: ObjectRef, options: LogOptions) -> Answer<'_, Box<dyn AsyncRead + Send + Unpin>> {

@@ -38,7 +38,10 @@ pub(super) async fn run(context: &Context, args: &DeleteArgs) -> Result<(), Fail
         super::down::delete(context, &client, &order_for_delete(&going), args.timeout).await?;
     } else {
         let bundle = Bundle { delete: objects.clone(), ..Bundle::default() };
-        client.apply_bundle(&bundle).await.map_err(|error| Failure::api("delete the resources", error))?;
+        client
+            .apply_bundle(&bundle)
+            .await
+            .map_err(|error| Failure::refused("delete the resources", error))?;
     }
     context.print(&objects.iter().map(|object| format!("{} deleted\n", written(object))).collect::<String>())
 }

@@ -24,7 +24,11 @@ pub(super) async fn run(context: &Context, args: &DescribeArgs) -> Result<(), Fa
         return Ok(());
     }
     let here = std::env::current_dir().unwrap_or_default();
+    // Counters are only of instances, and what is declared is worth telling without them.
+    let asks = chosen.iter().any(|resource| resource.kind() == Kind::Instance);
+    let drops = if asks { client.drops().await.unwrap_or_default().items } else { Vec::new() };
     let (now, columns) = (Timestamp::now(), context.columns());
-    let texts = chosen.iter().map(|resource| render(resource, &all, now, &here, context.data, columns));
+    let texts =
+        chosen.iter().map(|resource| render(resource, &all, &drops, now, &here, context.data, columns));
     context.print(&texts.collect::<Vec<_>>().join("\n"))
 }

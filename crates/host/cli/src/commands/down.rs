@@ -91,7 +91,7 @@ pub(super) async fn delete(
     timeout: Duration,
 ) -> Result<(), Failure> {
     let bundle = Bundle { delete: objects.to_vec(), ..Bundle::default() };
-    client.apply_bundle(&bundle).await.map_err(|error| Failure::api("delete the resources", error))?;
+    client.apply_bundle(&bundle).await.map_err(|error| Failure::refused("delete the resources", error))?;
     match wait(context, client, objects, Goal::GONE, timeout).await? {
         Waited::Done => Ok(()),
         Waited::Interrupted => Err(Failure::Interrupted {

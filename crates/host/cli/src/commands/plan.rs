@@ -7,6 +7,7 @@ use madang_plan::{Preview, preview, refused};
 use crate::args::{PlanArgs, ReportFormat};
 use crate::bundle::Declared;
 use crate::context::Context;
+use crate::daemon;
 use crate::error::Failure;
 use crate::mirror;
 use crate::output::plan;
@@ -14,13 +15,19 @@ use crate::output::plan;
 /// The exit status of `--exit-code` if something would change.
 const CHANGES: u8 = 3;
 
+/// Why there is nothing to compare with.
+enum Alone {
+    NoDaemon,
+    Forbidden,
+}
+
 /// Shows what the files would change.
 pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<(), Failure> {
     let declared = Declared::read(&args.files.files, args.files.recursive, context.named_project.as_deref())?;
     let preview = match context.find_client().await {
         Ok(Some(client)) => with_daemon(&client, &declared, args.prune).await?,
-        Ok(None) => alone(context, &declared, "no daemon answers")?,
-        Err(Failure::Forbidden { .. }) => alone(context, &declared, "only root may ask the daemon")?,
+        Ok(None) => alone(context, &declared, Alone::NoDaemon)?,
+        Err(Failure::Forbidden { .. }) => alone(context, &declared, Alone::Forbidden)?,
         Err(failure) => return Err(failure),
     };
     super::report(context, args.output, &preview, || plan::render(&preview, context.data))?;
@@ -50,10 +57,22 @@ async fn with_daemon(client: &Client, declared: &Declared, prune: bool) -> Resul
     Ok(result.preview)
 }
 
-/// Compares with nothing.
-fn alone(context: &Context, declared: &Declared, why: &str) -> Result<Preview, Failure> {
+/// Compares with nothing, and says what that leaves out.
+fn alone(context: &Context, declared: &Declared, why: Alone) -> Result<Preview, Failure> {
     checked(declared)?;
-    context.say(&format!("Compared with nothing, since {why} at {}.", context.layout.socket().display()));
+    let layout = &context.layout;
+    let (reason, otherwise) = match why {
+        Alone::NoDaemon => {
+            ("no daemon answers", format!("start its daemon: sudo {}", context.command("serve")))
+        }
+        Alone::Forbidden => ("only root may ask the daemon", "run it again with sudo".to_owned()),
+    };
+    context.say(&format!("Compared with nothing, since {reason} at {}.", layout.socket().display()));
+    if daemon::has_state(layout) {
+        let store = layout.state_dir();
+        let store = store.display();
+        context.say(&format!("There is a store at {store}, and what it holds was left out: {otherwise}"));
+    }
     let mut preview = preview(&[], &declared.resources());
     preview.refused = refused(&preview.assertions, |_| true, true);
     Ok(preview)

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use madang_model::{
-    ConditionStatus, Kind, Layout, Object, ObjectRef, Peer, Resource, SOURCE_FILE, SOURCE_LINES,
-};
+use madang_api::Dropped;
+use madang_model::{ConditionStatus, Layout, ObjectRef, Resource, SOURCE_FILE, SOURCE_LINES, refers_to};
 use serde_json::Value;
 
 use super::events;
@@ -20,6 +19,7 @@ use super::yaml::to_yaml;
 pub(crate) fn render(
     resource: &Resource,
     all: &[Resource],
+    drops: &[Dropped],
     now: Timestamp,
     here: &Path,
     style: Style,
@@ -37,6 +37,7 @@ pub(crate) fn render(
     sections.push(section("Status", &status, style));
     sections.push(conditions(resource, now, style, columns));
     sections.push(events::section(resource, all, now, style));
+    sections.push(dropped(resource, drops, style, columns));
     sections.push(used_by(resource, all, style));
     sections.retain(|section| !section.is_empty());
     sections.join("\n")
@@ -121,6 +122,23 @@ fn conditions(resource: &Resource, now: Timestamp, style: Style, columns: usize)
     text
 }
 
+fn dropped(resource: &Resource, drops: &[Dropped], style: Style, columns: usize) -> String {
+    let own = resource.object_ref();
+    let mut text = String::new();
+    for one in drops.iter().filter(|one| one.instance.as_ref() == Some(&own)) {
+        let packets = if one.packets == 1 { "packet" } else { "packets" };
+        text += &format!("  {}: {} {packets}\n", one.reason, one.packets);
+        text.extend(
+            wrap(&one.message, columns.saturating_sub(4), "").iter().map(|line| format!("    {line}\n")),
+        );
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("{}\n{text}", style.paint(Role::Heading, "Dropped of what it sent"))
+    }
+}
+
 fn used_by(resource: &Resource, all: &[Resource], style: Style) -> String {
     let own = resource.object_ref();
     let mut users: Vec<_> =
@@ -134,54 +152,10 @@ fn used_by(resource: &Resource, all: &[Resource], style: Style) -> String {
     format!("{}\n{}", style.paint(Role::Heading, "Used by"), users.iter().map(line).collect::<String>())
 }
 
-/// The resources that a resource names.
-pub(crate) fn refers_to(resource: &Resource) -> Vec<ObjectRef> {
-    let project = resource.metadata().namespace.as_deref();
-    let to = |kind: Kind, name: &String| ObjectRef::in_namespace(kind, project, name);
-    match resource {
-        Resource::SecurityGroup(Object { spec, .. }) => {
-            let ingress = spec.ingress.iter().flat_map(|rule| &rule.from);
-            let egress = spec.egress.iter().flatten().flat_map(|rule| &rule.to);
-            let groups = ingress.chain(egress).filter_map(|peer| match peer {
-                Peer::Group(name) => Some(to(Kind::SecurityGroup, name)),
-                Peer::Cidr(_) => None,
-            });
-            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(groups).collect()
-        }
-        Resource::NatGateway(Object { spec, .. }) => {
-            vec![to(Kind::Vpc, &spec.vpc), to(Kind::AddressPool, &spec.pool)]
-        }
-        Resource::RouteTable(Object { spec, .. }) => {
-            let gateways = spec.routes.iter().filter_map(|route| route.nat_gateway.as_ref());
-            let gateways = gateways.map(|name| to(Kind::NatGateway, name));
-            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(gateways).collect()
-        }
-        Resource::Subnet(Object { spec, .. }) => {
-            let table = spec.route_table.iter().map(|name| to(Kind::RouteTable, name));
-            std::iter::once(to(Kind::Vpc, &spec.vpc)).chain(table).collect()
-        }
-        Resource::Instance(Object { spec, .. }) => {
-            let groups = spec.security_groups.iter().map(|name| to(Kind::SecurityGroup, name));
-            std::iter::once(to(Kind::Subnet, &spec.subnet)).chain(groups).collect()
-        }
-        Resource::PublicAddress(Object { spec, .. }) => {
-            let instances = spec.forwards.iter().map(|forward| to(Kind::Instance, &forward.instance));
-            std::iter::once(to(Kind::AddressPool, &spec.pool)).chain(instances).collect()
-        }
-        Resource::InstanceGroup(Object { spec, .. }) => {
-            let groups = spec.template.spec.security_groups.iter().map(|name| to(Kind::SecurityGroup, name));
-            std::iter::once(to(Kind::Subnet, &spec.template.spec.subnet)).chain(groups).collect()
-        }
-        Resource::RoleBinding(Object { spec, .. }) | Resource::ClusterRoleBinding(Object { spec, .. }) => {
-            let kind = if spec.role_ref.kind == "Role" { Kind::Role } else { Kind::ClusterRole };
-            vec![to(kind, &spec.role_ref.name)]
-        }
-        _ => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use madang_model::Kind;
+
     use super::*;
     use crate::samples;
 
@@ -189,8 +163,16 @@ mod tests {
         let mut shop = samples::shop();
         shop.extend(samples::events());
         let own = ObjectRef::new(kind, name);
+        let dropped = Dropped {
+            instance: Some(ObjectRef::new(Kind::Instance, "web-1")),
+            interface: "mdab12cd34".to_owned(),
+            reason: "ingressDenied".to_owned(),
+            message: "No ingress rule of the receiver's security groups allows it.".to_owned(),
+            hint: String::new(),
+            packets: 12,
+        };
         let resource = shop.iter().find(|resource| resource.object_ref() == own).unwrap();
-        render(resource, &shop, samples::now(), Path::new("/home/ana"), Style::PLAIN, 60)
+        render(resource, &shop, &[dropped], samples::now(), Path::new("/home/ana"), Style::PLAIN, 60)
     }
 
     #[test]
@@ -227,6 +209,11 @@ mod tests {
 
         Conditions
           Ready: true (Programmed, for 5m)
+
+        Dropped of what it sent
+          ingressDenied: 12 packets
+            No ingress rule of the receiver's security groups
+            allows it.
 
         Used by
           PublicAddress/front

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-use madang_model::{Diagnostic, SourceFile, Span};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan, ThemeStyles};
+use madang_model::{Diagnostic, SourceFile};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeStyles};
 
+use super::excerpt::{AROUND, Excerpt};
 use super::style::Style;
-use super::text::count;
+use super::text::{count, width};
+
+/// Below this, what is drawn is wider than the terminal.
+const NARROWEST: usize = 20;
 
 /// All of them, and how many there are.
 pub(crate) fn render(
@@ -15,11 +19,11 @@ pub(crate) fn render(
     style: Style,
     columns: usize,
 ) -> String {
-    let handler = handler(style, columns);
+    let handler = handler(style, columns.max(NARROWEST));
     let mut out = String::new();
     for diagnostic in diagnostics {
         let file = diagnostic.span.as_ref().and_then(|span| files.iter().find(|file| file.name == span.file));
-        let drawn = Drawn::new(diagnostic, file);
+        let drawn = Drawn::new(diagnostic, file, style, columns.max(NARROWEST));
         handler.render_report(&mut out, &drawn).expect("writing to a string does not fail");
         out += "\n";
     }
@@ -35,8 +39,8 @@ fn handler(style: Style, columns: usize) -> GraphicalReportHandler {
     let mut theme = if style.unicode { GraphicalTheme::unicode() } else { GraphicalTheme::ascii() };
     theme.styles = if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     GraphicalReportHandler::new_themed(theme)
-        .with_width(columns.max(20))
-        .with_context_lines(1)
+        .with_width(columns)
+        .with_context_lines(AROUND)
         .with_links(false)
         .without_syntax_highlighting()
 }
@@ -45,33 +49,25 @@ fn handler(style: Style, columns: usize) -> GraphicalReportHandler {
 #[derive(Debug)]
 struct Drawn<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<NamedSource<String>>,
-    span: Option<SourceSpan>,
+    excerpt: Option<Excerpt>,
+    /// Whether the reason stands below what is marked, and not beside the message.
+    labelled: bool,
 }
 
 impl<'a> Drawn<'a> {
-    fn new(diagnostic: &'a Diagnostic, file: Option<&SourceFile>) -> Self {
+    fn new(diagnostic: &'a Diagnostic, file: Option<&SourceFile>, style: Style, columns: usize) -> Self {
         let place = diagnostic.span.as_ref().zip(file);
-        let span = place.map(|(span, file)| bytes_of(span, &file.text));
-        let source = place.map(|(_, file)| NamedSource::new(name(&file.name), file.text.clone()));
-        Self { diagnostic, source, span }
+        let excerpt =
+            place.map(|(span, file)| Excerpt::new(name(&file.name), &file.text, span, style, columns));
+        let cause = diagnostic.cause.as_deref().map_or(0, width);
+        let labelled = excerpt.as_ref().is_some_and(|excerpt| excerpt.has_room_below(cause, columns));
+        Self { diagnostic, excerpt, labelled }
     }
 }
 
 /// What to call the file: standard input has no name of its own.
 fn name(file: &str) -> &str {
     if file == "-" { "standard input" } else { file }
-}
-
-/// The bytes of a place that is told in lines and characters.
-fn bytes_of(span: &Span, text: &str) -> SourceSpan {
-    let line_start: usize = text.split_inclusive('\n').take(span.line.saturating_sub(1)).map(str::len).sum();
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let before: usize = line.chars().take(span.column.saturating_sub(1)).map(char::len_utf8).sum();
-    let rest = &line[before..];
-    // What spans lines is marked to the end of its first.
-    let length: usize = rest.trim_end().chars().take(span.length.max(1)).map(char::len_utf8).sum();
-    SourceSpan::new((line_start + before).into(), length)
 }
 
 impl fmt::Display for Drawn<'_> {
@@ -84,13 +80,10 @@ impl fmt::Display for Drawn<'_> {
             write!(f, "{path}: ")?;
         }
         f.write_str(message)?;
-        if self.source.is_some() {
-            return Ok(());
-        }
-        if let Some(span) = span {
+        if let (Some(span), None) = (span, &self.excerpt) {
             write!(f, " ({}:{}:{})", name(&span.file), span.line, span.column)?;
         }
-        cause.as_ref().map_or(Ok(()), |cause| write!(f, "\nbecause {cause}"))
+        cause.as_ref().filter(|_| !self.labelled).map_or(Ok(()), |cause| write!(f, "\nbecause {cause}"))
     }
 }
 
@@ -102,18 +95,19 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_with_span(self.diagnostic.cause.clone(), self.span?);
+        let cause = self.diagnostic.cause.clone().filter(|_| self.labelled);
+        let label = LabeledSpan::new_with_span(cause, self.excerpt.as_ref()?.span());
         Some(Box::new(std::iter::once(label)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use madang_model::{Kind, ObjectRef};
+    use madang_model::{Kind, ObjectRef, Span};
 
     use super::*;
 
@@ -189,6 +183,18 @@ mod tests {
 
         1 mistake; nothing was changed.
         ");
+    }
+
+    #[test]
+    fn of_a_long_line_what_is_around_the_place() {
+        let (mut mistakes, mut files) = mistakes();
+        let field = "pubic: true";
+        let before = (0..40).map(|n| format!("label-{n}: some-value, ")).collect::<String>();
+        files[0].text = format!("{{ {before}{field}, more: {} }}\n", "x".repeat(500));
+        let mut mistake = mistakes.remove(1).cause("a subnet has no such field");
+        mistake.span =
+            Some(Span { file: "shop.yaml".to_owned(), line: 1, column: before.len() + 3, length: 5 });
+        insta::assert_snapshot!(render(&[mistake], &files, Style::PLAIN, 60), @"");
     }
 
     #[test]

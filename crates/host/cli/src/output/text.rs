@@ -47,6 +47,25 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: &str) -> Vec<String> {
     textwrap::wrap(&text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// The same of what somebody may copy: no word is cut, and what begins a line stays at its beginning. With a `margin`,
+/// all lines but the first begin with more spaces.
+pub(crate) fn wrap_words(text: &str, columns: usize, margin: &str) -> Vec<String> {
+    let wrapped = text.split('\n').flat_map(|line| {
+        let own = &line[..line.len() - line.trim_start().len()];
+        let indent = format!("{own}{margin}");
+        let options = textwrap::Options::new(columns)
+            .initial_indent(own)
+            .subsequent_indent(&indent)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+        let lines = textwrap::wrap(line.trim_start(), options).into_iter();
+        lines.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>()
+    });
+    wrapped.collect()
+}
+
 /// The text behind spaces up to a width.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))

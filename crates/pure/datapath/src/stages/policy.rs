@@ -71,21 +71,17 @@ impl Question<'_> {
         let policy = self.endpoint.policy;
         let rule = view.rule(self.vpc, Asked { policy, direction, class, protocol, port });
         let entries = || self.entries(prefix);
-        let peer = || format!("{} ({})", self.peer, describe(class, prefix));
-        let (policy, service) = (policy.0, || service(protocol, port));
+        let whose = || format!("{} ({})", self.whose, self.owner(view));
+        let peer = || format!("{} ({})", self.peer, self.standing(view, class, prefix));
+        let service = || service(protocol, port);
         let Some(rule) = rule else {
             return Err(trace.refuse(stage, reason, || {
-                let (whose, peer, service) = (self.whose, peer(), service());
-                (
-                    format!("no {word} rule of {whose} (policy {policy}) allows {service} with {peer}"),
-                    entries(),
-                )
+                (format!("no {word} rule of {} allows {} with {}", whose(), service(), peer()), entries())
             }));
         };
         trace.step(stage, || {
-            let (whose, peer, service) = (self.whose, peer(), service());
             let entries = entries().into_iter().chain([Entry::Rule(self.vpc, rule)]).collect();
-            (format!("an {word} rule of {whose} (policy {policy}) allows {service} with {peer}"), entries)
+            (format!("an {word} rule of {} allows {} with {}", whose(), service(), peer()), entries)
         });
         Ok(())
     }
@@ -94,11 +90,24 @@ impl Question<'_> {
         let class = prefix.map(|prefix| Entry::Class(self.vpc, prefix));
         [Some(Entry::Endpoint(self.vpc, self.whose)), class].into_iter().flatten().collect()
     }
-}
 
-fn describe(class: ClassId, prefix: Option<Prefix>) -> String {
-    match prefix {
-        Some(prefix) => format!("class {} as part of {prefix}", class.0),
-        None => "class 0: in no group and no named CIDR".to_owned(),
+    /// Whose rules they are.
+    fn owner(&self, view: View<'_>) -> String {
+        let policy = self.endpoint.policy.0;
+        view.name(self.vpc, self.whose).map_or_else(|| format!("policy {policy}"), str::to_owned)
+    }
+
+    /// What the peer is to the rules.
+    fn standing(&self, view: View<'_>, class: ClassId, prefix: Option<Prefix>) -> String {
+        let name = view.name(self.vpc, self.peer);
+        match (name, prefix) {
+            (Some(name), Some(prefix)) if prefix == Prefix::host(self.peer) => name.to_owned(),
+            (Some(name), Some(prefix)) => format!("{name}, as part of {prefix}"),
+            (Some(name), None) => format!("{name}, which no rule names"),
+            (None, Some(prefix)) if view.names.is_some() => format!("as part of {prefix}"),
+            (None, None) if view.names.is_some() => "in no group and no CIDR that a rule names".to_owned(),
+            (None, Some(prefix)) => format!("class {} as part of {prefix}", class.0),
+            (None, None) => "class 0: in no group and no named CIDR".to_owned(),
+        }
     }
 }

@@ -12,7 +12,7 @@ fn stages(explained: &Explained) -> Vec<&str> {
 
 #[test]
 fn every_stage_says_what_decided_it() {
-    let explained = explain(&World::new().tables, None, &probe(WEB, address(DB), 5432));
+    let explained = explain(&World::new().tables, None, None, &probe(WEB, address(DB), 5432));
     assert_eq!(explained.packet, "TCP 10.0.1.4:40000 -> 10.0.2.4:5432");
     assert_eq!(explained.outcome, Outcome { verdict: Verdict::ToPort(DB), target: 13 });
     let names =
@@ -31,7 +31,7 @@ fn every_stage_says_what_decided_it() {
 
 #[test]
 fn a_denial_names_what_was_looked_for() {
-    let explained = explain(&World::new().tables, None, &probe(WEB, address(DB), 22));
+    let explained = explain(&World::new().tables, None, None, &probe(WEB, address(DB), 22));
     assert_eq!(explained.outcome.verdict, dropped(DropReason::IngressDenied));
     let last = explained.trace.last().unwrap();
     let said = "no ingress rule of 10.0.2.4 (policy 2) allows TCP port 22 with 10.0.1.4 (class 2 as part of 10.0.1.4/32)";
@@ -40,9 +40,31 @@ fn a_denial_names_what_was_looked_for() {
 }
 
 #[test]
+fn who_is_known_by_a_name_is_called_by_it() {
+    let tables = World::new().tables;
+    let name = |port, text: &str| ((VPC, IpAddr::from(address(port))), text.to_owned());
+    let names = Names([name(WEB, "security group web"), name(DB, "security group db")].into());
+    let said = |to, port: u16| {
+        let explained = explain(&tables, None, Some(&names), &probe(WEB, to, port));
+        let policy = |step: &&Step| matches!(step.stage, Stage::EgressPolicy | Stage::IngressPolicy);
+        explained.trace.iter().filter(policy).map(|step| step.decision.clone()).collect::<Vec<_>>()
+    };
+    let web = "10.0.1.4 (security group web)";
+    assert_eq!(
+        said(address(DB), 22),
+        [
+            format!("an egress rule of {web} allows TCP port 22 with 10.0.2.4 (security group db)"),
+            format!("no ingress rule of 10.0.2.4 (security group db) allows TCP port 22 with {web}"),
+        ]
+    );
+    let out = format!("an egress rule of {web} allows TCP port 443 with {REMOTE} (as part of 0.0.0.0/0)");
+    assert_eq!(said(REMOTE, 443), [out]);
+}
+
+#[test]
 fn the_way_out_and_in_is_told_with_its_addresses() {
     let tables = World::new().tables;
-    let out = explain(&tables, None, &probe(WEB, REMOTE, 443));
+    let out = explain(&tables, None, None, &probe(WEB, REMOTE, 443));
     let said: Vec<_> = out.trace.iter().skip(4).map(|step| step.decision.as_str()).collect();
     assert_eq!(
         said,
@@ -53,11 +75,11 @@ fn the_way_out_and_in_is_told_with_its_addresses() {
         ]
     );
     let from = Probe { from: Entrance::Uplink(UPLINK), source: REMOTE.into(), ..probe(WEB, PUBLIC, 80) };
-    let inward = explain(&tables, None, &from);
+    let inward = explain(&tables, None, None, &from);
     assert_eq!(inward.outcome.verdict, Verdict::ToPort(WEB));
     assert_eq!(stages(&inward)[2..5], ["conntrack", "dnat", "route"]);
     assert_eq!(
-        explain(&tables, None, &Probe { from: Entrance::Uplink(UplinkId(9)), ..from }).outcome.verdict,
+        explain(&tables, None, None, &Probe { from: Entrance::Uplink(UplinkId(9)), ..from }).outcome.verdict,
         Verdict::ToHost
     );
 }
@@ -69,7 +91,7 @@ fn live_flows_are_met_and_not_changed() {
     world.vpc().rules.clear();
     let before = world.flows.clone();
     let live = Live { flows: &world.flows, generations: &world.generations, now_ns: world.now_ns };
-    let explained = explain(&world.tables, Some(live), &probe(WEB, address(DB), 5432));
+    let explained = explain(&world.tables, Some(live), None, &probe(WEB, address(DB), 5432));
     assert_eq!(explained.outcome.verdict, dropped(DropReason::EgressDenied));
     assert_eq!(stages(&explained)[2..], ["conntrack", "egress policy", "conntrack"]);
     assert_eq!(world.flows, before);
@@ -79,9 +101,9 @@ fn live_flows_are_met_and_not_changed() {
 fn what_cannot_be_carried_is_said_too() {
     let tables = World::new().tables;
     let v6 = Probe { destination: "2001:db8::1".parse().unwrap(), ..probe(WEB, REMOTE, 1) };
-    assert_eq!(explain(&tables, None, &v6).outcome.verdict, dropped(DropReason::EtherType));
+    assert_eq!(explain(&tables, None, None, &v6).outcome.verdict, dropped(DropReason::EtherType));
     let nowhere = probe(PortId(99), REMOTE, 1);
-    assert_eq!(explain(&tables, None, &nowhere).outcome.verdict, dropped(DropReason::NoPort));
+    assert_eq!(explain(&tables, None, None, &nowhere).outcome.verdict, dropped(DropReason::NoPort));
 }
 
 #[test]
@@ -99,7 +121,7 @@ fn thousands_of_endpoints_are_no_trouble() {
     }
     for port in 0..10_000 {
         assert_eq!(
-            explain(&world.tables, None, &probe(WEB, address(APP), port)).outcome.verdict,
+            explain(&world.tables, None, None, &probe(WEB, address(APP), port)).outcome.verdict,
             Verdict::ToPort(APP)
         );
     }

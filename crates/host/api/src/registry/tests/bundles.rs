@@ -85,11 +85,45 @@ fn a_bundle_may_not_break_others_but_need_not_mend_them() {
     registry.apply(bundle(&shop())).unwrap();
     let delete = Bundle { delete: vec![object(Kind::Subnet, "web")], ..Bundle::default() };
     let error = registry.apply(delete).unwrap_err();
-    assert_eq!(error.diagnostics.len(), 2, "two instances are on it: {error:?}");
+    assert_eq!(
+        error.message,
+        "Subnet/web: still used by Instance/web-1, Instance/web-2 (delete those first, or use madang down -f FILE, which \
+         deletes all that a file declares)"
+    );
+    assert_eq!((error.diagnostics.len(), error.diagnostics[0].code.as_str()), (1, "inUse"));
     registry.create(typed(instance("lost", "none"))).unwrap();
     registry.apply(bundle(&[vpc("other")])).unwrap();
     let error = registry.apply(bundle(&[instance("lost", "none")])).unwrap_err();
     assert_eq!(error.diagnostics[0].code, "referenceNotFound", "its own items have to be right");
+}
+
+#[test]
+fn whatever_is_still_used_says_by_whom() {
+    let registry = registry();
+    registry.apply(bundle(&shop())).unwrap();
+    let mut more: Vec<_> = (3..9).map(|n| instance(&format!("web-{n}"), "web")).collect();
+    more.push(value("SecurityGroup", "own", &json!({ "vpc": "shop" })));
+    more[0]["spec"]["securityGroups"] = json!(["own"]);
+    registry.apply(bundle(&more)).unwrap();
+    let delete = |objects: &[ObjectRef]| Bundle { delete: objects.to_vec(), ..Bundle::default() };
+    let messages = |bundle| {
+        let error = registry.apply(bundle).unwrap_err();
+        error
+            .diagnostics
+            .into_iter()
+            .map(|d| format!("{}: {}", d.object.unwrap(), d.message))
+            .collect::<Vec<_>>()
+    };
+    let subnet = "Subnet/web: still used by Instance/web-1, Instance/web-2, Instance/web-3, Instance/web-4, Instance/web-5 \
+                  and 3 more";
+    let group = "SecurityGroup/own: still used by Instance/web-3";
+    let both = [object(Kind::Subnet, "web"), object(Kind::SecurityGroup, "own")];
+    assert_eq!(messages(delete(&both)), [group, subnet]);
+    // Of one that goes too, and of one that the bundle itself writes, there is nothing to say here.
+    let with_user = [both[1].clone(), object(Kind::Instance, "web-3")];
+    registry.apply(Bundle { dry_run: true, ..delete(&with_user) }).unwrap();
+    let written = Bundle { items: vec![more[0].clone()], ..delete(&both[1..]) };
+    assert_eq!(messages(written), ["Instance/web-3: there is no security group \"own\""]);
 }
 
 #[test]
