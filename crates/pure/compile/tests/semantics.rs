@@ -36,7 +36,7 @@ fn verdict(
     service: (u8, u16),
 ) -> Verdict {
     let (protocol, port) = (protocol(service.0), service.1);
-    explain(tables, None, &Probe { from, source, destination, protocol, source_port: 40000, port })
+    explain(tables, None, None, &Probe { from, source, destination, protocol, source_port: 40000, port })
         .outcome
         .verdict
 }

@@ -18,7 +18,8 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Shows what was dropped, and goes on as more is if that was asked for.
 pub(super) async fn run(context: &Context, args: &DropsArgs) -> Result<(), Failure> {
-    let instance = args.instance.as_deref().map(|word| kinds::instance(word, context.project())).transpose()?;
+    let instance =
+        args.instance.as_deref().map(|word| kinds::instance(word, context.project())).transpose()?;
     let client = context.client().await?;
     if let Some(instance) = &instance {
         client.get(instance).await.map_err(|error| Failure::api("find it", error))?;
