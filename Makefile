@@ -37,6 +37,7 @@ verify-guest: ## the demo, limits and the datapath on another host: Debian 12, L
 
 verify-long: verify-guest ## what takes long: verify-guest, and five million packets through both pipelines
 	@scripts/setup build demo test
+	cargo nextest run --locked -p madang --test e2e --run-ignored only
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 
 bench: bench-datapath ## every benchmark

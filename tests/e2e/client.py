@@ -57,7 +57,7 @@ try:
     vpcs.server_side_apply(body=vpc("three", mtu=1400), namespace="default", field_manager="b")
     raise SystemExit("no conflict")
 except ConflictError as error:
-    assert "FieldManagerConflict" in error.body.decode(), error.body
+    assert "FieldManagerConflict" in str(error.body), error.body
 
 # An old version is refused.
 old = vpcs.get(name="three", namespace="default").to_dict()

@@ -280,7 +280,9 @@ impl Drop for Cloud {
         // A daemon that a test has started ends like a dead one; the next one takes down what it left.
         self.kill_daemon();
         let down = self.madang(&["down", "--all"]);
-        let left = if std::thread::panicking() { Vec::new() } else { self.leftovers() };
+        // A daemon that has let go of its socket may need a moment to be gone itself.
+        let clean = std::thread::panicking() || eventually(|| self.leftovers().is_empty());
+        let left = if clean { Vec::new() } else { self.leftovers() };
         if self.outside {
             let (netns, uplink) = (self.outside_netns(), self.uplink());
             for arguments in [["link", "delete", &uplink], ["netns", "delete", &netns]] {

@@ -80,8 +80,8 @@ fn a_group_is_kept_full() {
     apply(&cloud, &GROUP.replace("replicas: 2", "replicas: 0"));
     assert!(within(30, || instances(&cloud).is_empty()), "{}", cloud.evidence());
 
-    let told = cloud.ok(&["events", "instancegroup/web"]);
-    assert!(told.contains("ScaledUp") && told.contains("ScaledDown"), "{told}");
+    let told = || cloud.ok(&["events", "instancegroup/web"]);
+    assert!(within(10, || told().contains("ScaledUp") && told().contains("ScaledDown")), "{}", told());
     cloud.ok(&["delete", "instancegroup", "web", "--wait"]);
 }
 
@@ -118,7 +118,7 @@ fn a_template_that_cannot_be_keeps_what_there_is() {
     let condition = || group(&cloud)["status"]["conditions"][0].clone();
     assert!(within(20, || condition()["reason"] == "CreateFailed"), "{}", condition());
     let message = condition()["message"].as_str().expect("a message").to_owned();
-    assert!(message.contains("there is no subnet \"none\""), "{message}");
+    assert!(message.contains("there is no subnet none"), "{message}");
     assert_eq!(names(&cloud), before);
     assert_eq!(ready(&instances(&cloud)), 2);
     let described = cloud.ok(&["describe", "instancegroup", "web"]);

@@ -42,8 +42,8 @@ fn two_projects_use_the_same_names_and_never_meet() {
     assert_eq!(cloud.ports(), 2, "the ports of the other project");
     let ping = ["exec", "-n", "green", "a", "--", "ping", "-c", "1", "-W", "2", "b"];
     assert_eq!(cloud.madang(&ping).code, 0, "the other project has noticed nothing");
-    let told = cloud.ok(&["events", "namespace/blue"]);
-    assert!(told.contains("Emptied"), "{told}");
+    let told = || cloud.ok(&["events", "namespace/blue"]);
+    assert!(eventually(|| told().contains("Emptied")), "{}", told());
 }
 
 #[test]

@@ -165,18 +165,32 @@ fn a_corrupt_store_is_told_and_left_alone() {
     cloud.serve();
     cloud.kill_daemon();
     let state = cloud.root().join("state");
-    let store = std::fs::read_dir(&state)
-        .expect("there is a store")
-        .flatten()
-        .map(|e| e.path())
-        .find(|p| p.is_file());
-    let store = store.expect("the store is a file");
     let garbage = vec![0xa5; 1 << 16];
-    std::fs::write(&store, &garbage).expect("our file");
+    let damage = |name: &str| {
+        let of_store = |path: &std::path::PathBuf| {
+            path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name))
+        };
+        let entries =
+            std::fs::read_dir(&state).expect("there is a store").flatten().map(|entry| entry.path());
+        for path in entries.filter(of_store) {
+            std::fs::write(path, &garbage).expect("our file");
+        }
+    };
+    damage("store.redb");
+    cloud.serve();
+    assert!(cloud.serve_log().contains("damaged"), "it goes on from the other file: {}", cloud.serve_log());
+    cloud.kill_daemon();
+    for name in ["store.redb", "journal-", "snapshot-"] {
+        damage(name);
+    }
     let said = cloud.madang(&["serve"]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.err.contains(&*store.to_string_lossy()), "it names the file: {said:?}");
-    assert_eq!(std::fs::read(&store).expect("still there"), garbage, "it is left as it was");
+    assert!(said.err.contains("store.redb"), "it names the file: {said:?}");
+    assert_eq!(
+        std::fs::read(state.join("store.redb")).expect("still there"),
+        garbage,
+        "it is left as it was"
+    );
     std::fs::remove_dir_all(state).expect("our directory");
 }
 

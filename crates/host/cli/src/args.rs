@@ -133,7 +133,7 @@ impl Files {
 /// are ready, or says which is not and why. The daemon goes on when this command ends, also when Ctrl-C ends it.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang up -f shop.yaml             bring it up and wait until it is ready\n  sudo madang up -f shop.yaml --detach    do not wait\n  sudo madang up -f shop.yaml --confirm 5m\n                                          take it back unless madang confirm comes\n  sudo madang down -f shop.yaml           take it down again\n\nNeeds root: yes, to start the daemon and to speak to it."
+    after_help = "Examples:\n  sudo madang up -f shop.yaml             bring it up and wait until it is ready\n  sudo madang up -f shop.yaml --detach    do not wait\n  sudo madang up -f shop.yaml --confirm 5m    take it back if unconfirmed\n  sudo madang down -f shop.yaml           take it down again\n\nNeeds root: yes, to start the daemon and to speak to it."
 )]
 pub(crate) struct UpArgs {
     #[command(flatten)]
@@ -203,7 +203,7 @@ pub(crate) struct ServeArgs {
 /// name: its addresses and its process.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files below a folder, and delete\n                                             what they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back unless madang confirm comes\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files below a folder, and delete\n                                             what they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back if unconfirmed\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
@@ -507,7 +507,7 @@ pub(crate) struct DoctorArgs {
 /// Print the JSON Schema of a kind, or of all
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n  madang schema --crd | kubectl apply -f -    as definitions, for a Kubernetes cluster\n\nNeeds root: no."
+    after_help = "Examples:\n  madang schema > madang.schema.json    for an editor that knows YAML\n  madang schema instance                of one kind\n  madang schema --crd | kubectl apply -f -    as definitions, for Kubernetes\n\nNeeds root: no."
 )]
 pub(crate) struct SchemaArgs {
     /// Print CustomResourceDefinitions for Kubernetes instead

@@ -49,15 +49,15 @@ impl Declared {
             if !object.kind.is_namespaced() {
                 continue;
             }
-            match &mut document.resource.metadata_mut().namespace {
-                Some(other) if other != project => {
-                    return Err(Failure::usage(
-                        format!("{object} says that it is of the project {other}, and -n says {project}"),
-                        "leave out one of them",
-                    ));
-                }
-                of => *of = Some(project.to_owned()),
+            let says_so = document.source.iter().any(|(path, _)| path == "metadata.namespace");
+            if says_so && object.namespace != project {
+                let other = &object.namespace;
+                return Err(Failure::usage(
+                    format!("{object} says that it is of the project {other}, and -n says {project}"),
+                    "leave out one of them",
+                ));
             }
+            document.resource.metadata_mut().namespace = Some(project.to_owned());
         }
         Ok(())
     }

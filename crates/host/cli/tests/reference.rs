@@ -83,7 +83,8 @@ fn fields_page() -> String {
         A dot leads into an object, `[]` into each of a list. An unknown field is an error. \
         A dash means: there is no value, and the meaning says what that means.\n\n\
         ## Every kind\n\nA document has `apiVersion: madang.dev/v1alpha1`, `kind`, `metadata`, `spec` and, \
-        written by Madang, `status`.\n"
+        written by Madang, `status`. Kinds that are Kubernetes' own have its apiVersion, and those without a spec their \
+        fields beside `metadata`.\n"
         .to_owned();
     let any = Schema(schema(Some(Kind::Vpc)));
     let of_every = |name: &str| OF_EVERY_STATUS.contains(&name);
@@ -100,6 +101,10 @@ fn fields_page() -> String {
         write!(page, "\n## {kind}\n\n{first}{rest}. It belongs to {place}. On the command line: {names}.\n")
             .unwrap();
         let schema = Schema(schema(Some(*kind)));
+        if kind.layout() == madang_model::Layout::Flat {
+            schema.section(&mut page, "", &|name| !matches!(name, "apiVersion" | "kind" | "metadata"));
+            continue;
+        }
         schema.section(&mut page, "spec", &|_| true);
         schema.section(&mut page, "status", &|name| !of_every(name));
     }
@@ -113,7 +118,8 @@ impl Schema {
     /// The table of a part of the document, if there is something in it.
     fn section(&self, page: &mut String, part: &str, wanted: &dyn Fn(&str) -> bool) {
         let mut rows = String::new();
-        let schema = self.0["properties"][part].as_object().unwrap();
+        let schema = if part.is_empty() { &self.0 } else { &self.0["properties"][part] };
+        let schema = schema.as_object().unwrap();
         self.rows(&mut rows, part, schema, wanted);
         if !rows.is_empty() {
             let without = if part == "status" { "if unknown" } else { "if left out" };
@@ -132,7 +138,7 @@ impl Schema {
             schema.get("required").and_then(Value::as_array).into_iter().flatten().collect();
         let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
         for (name, field) in fields.filter(|(name, _)| wanted(name)) {
-            let path = format!("{path}.{name}");
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let without = match field.get("default") {
                 _ if required.iter().any(|required| **required == **name) => "required".to_owned(),
                 Some(Value::String(text)) if !text.is_empty() => format!("`{text}`"),
@@ -183,7 +189,7 @@ impl Schema {
             return names.collect::<Vec<_>>().join(", ");
         }
         let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
-        match name(&schema["type"]) {
+        match schema.get("type").map_or("", name) {
             "array" => format!("list of: {}", self.kind(&schema["items"])),
             "integer" => match (bound("minimum"), bound("maximum")) {
                 (Some(least), Some(most)) => format!("{least} to {most}"),
@@ -195,6 +201,7 @@ impl Schema {
                 "texts by name".to_owned()
             }
             "object" => "object".to_owned(),
+            "" => "anything".to_owned(),
             other => panic!("the schema has a type that this page has no word for: {other}"),
         }
     }
@@ -216,7 +223,7 @@ impl Schema {
 fn name(of: &Value) -> &str {
     match of {
         Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap(),
-        name => name.as_str().unwrap(),
+        name => name.as_str().unwrap_or_default(),
     }
 }
 

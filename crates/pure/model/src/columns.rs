@@ -302,7 +302,6 @@ fn binding(binding: &Object<BindingSpec, PlainStatus>, age: Column) -> Vec<Colum
 fn event(event: &Object<EventSpec, PlainStatus>, around: &Around) -> Vec<Column> {
     let EventSpec { involved_object: object, reason, message, r#type, count, .. } = &event.spec;
     let last = event.spec.last_seen().map(|time| time.to_string());
-    let name = qualified(Some(&object.namespace), &object.name);
     let tone = if r#type == "Warning" { Tone::Bad } else { Tone::Plain };
     vec![
         column(
@@ -311,7 +310,7 @@ fn event(event: &Object<EventSpec, PlainStatus>, around: &Around) -> Vec<Column>
         ),
         Column { tone, ..column("TYPE", r#type.as_str()) },
         column("REASON", reason.as_str()),
-        column("OBJECT", format!("{}/{name}", object.kind.to_lowercase())),
+        column("OBJECT", format!("{}/{}", object.kind.to_lowercase(), object.name)),
         column("MESSAGE", message.trim()),
         wide("COUNT", count.unwrap_or(1).to_string()),
         wide("SOURCE", event.spec.source.component.as_str()),

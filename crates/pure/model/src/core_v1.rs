@@ -68,6 +68,7 @@ fn opaque() -> String {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventSpec {
     /// What it happened to.
+    #[schemars(extend("examples" = [{ "kind": "Instance", "name": "web-1" }]))]
     pub involved_object: Box<ObjectReference>,
     /// What happened, in one word of camel case.
     #[serde(default)]

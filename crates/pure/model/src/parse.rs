@@ -250,6 +250,10 @@ fn read(value: Value) -> Result<Resource, Vec<Problem>> {
         }
     };
     let metadata = part(&mut document, "metadata", &parts.metadata, &mut problems);
+    let named = |metadata: &Value| metadata.get("name").or(metadata.get("generateName")).is_some();
+    if metadata.is_object() && !named(&metadata) {
+        problems.push(missing_field(&required("name", "web-1"), "metadata.name"));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -21,6 +21,7 @@ pub struct RoleSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyRule {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; `*`: all.
+    #[schemars(extend("examples" = [["get", "list", "watch"]]))]
     pub verbs: Vec<String>,
     /// The API groups, "" for the core one; `*`: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,6 +45,7 @@ pub struct BindingSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<Subject>,
     /// The role. It cannot be changed: delete the binding and create another one.
+    #[schemars(extend("examples" = [{ "kind": "ClusterRole", "name": "view" }]))]
     pub role_ref: RoleRef,
 }
 
@@ -52,11 +54,13 @@ pub struct BindingSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Subject {
     /// `User` or `Group`.
+    #[schemars(extend("examples" = ["User"]))]
     pub kind: String,
     /// `rbac.authorization.k8s.io`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub api_group: String,
     /// Its name.
+    #[schemars(extend("examples" = ["ana"]))]
     pub name: String,
     /// Of a ServiceAccount, which does not exist here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +75,9 @@ pub struct RoleRef {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub api_group: String,
     /// `Role` or `ClusterRole`.
+    #[schemars(extend("examples" = ["ClusterRole"]))]
     pub kind: String,
     /// Its name.
+    #[schemars(extend("examples" = ["view"]))]
     pub name: String,
 }

@@ -358,6 +358,7 @@ pub struct InstanceGroupSpec {
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: u32,
     /// What each of them is like. A change makes new instances, one after the other, and deletes the old ones.
+    #[schemars(extend("examples" = [{ "spec": { "subnet": "web", "process": { "command": ["sleep", "infinity"] } } }]))]
     pub template: Box<InstanceTemplate>,
 }
 
@@ -373,6 +374,7 @@ pub struct InstanceTemplate {
     #[serde(default, skip_serializing_if = "TemplateMetadata::is_default")]
     pub metadata: TemplateMetadata,
     /// The spec of each; without an address, since no two can have the same.
+    #[schemars(extend("examples" = [{ "subnet": "web", "process": { "command": ["sleep", "infinity"] } }]))]
     pub spec: InstanceSpec,
 }
 

@@ -28,6 +28,11 @@ impl World {
     }
 
     fn create(&self, value: Value) {
+        if let Some(project) = value["metadata"]["namespace"].as_str() {
+            let project = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": project } });
+            // It may be there.
+            let _ = self.registry.create(madang_model::from_json(project).unwrap());
+        }
         self.registry.create(madang_model::from_json(value).unwrap()).unwrap();
     }
 

@@ -43,7 +43,7 @@ fn every_command_has_a_summary_examples_and_says_what_needs_root() {
 
 #[test]
 fn the_first_help() {
-    insta::assert_snapshot!(help(&[]), @r"
+    insta::assert_snapshot!(help(&[]), @"
     Your own private cloud network: one binary, one file
 
     Usage: madang [OPTIONS] <COMMAND>
@@ -52,22 +52,26 @@ fn the_first_help() {
       up          Bring up what a file declares, and wait until it is ready
       down        Take down what a file declares, and wait until it is gone
       serve       Run the daemon in the foreground
-      apply       Create and change what a file declares
-      plan        Show what a file would change, and what would become reachable or
-                  stop being so [alias: diff]
+      apply       Create and change what files declare
+      plan        Show what files would change, what would become reachable, and
+                  whether the assertions would hold [alias: diff]
+      confirm     Keep a change that was applied with --confirm
+      rollback    Take back a change that was applied with --confirm
       get         List resources
       describe    Say everything about resources
+      events      Tell what happened to resources
       delete      Delete resources
       exec        Run a command in an instance's sandbox
       logs        Print what an instance's process wrote
       explain     Say why a packet goes where it goes
       user        Give people and programs access to the API
       kubeconfig  Print a kubeconfig, for kubectl and other clients of Kubernetes
+      drops       Show which packets were dropped, and why
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
       store       Back up, restore and check what is declared
       completion  Print a shell's completion script
-      version     Print the version of this binary, and of the daemon if one answers
+      version     Print the version of this binary and of the daemon
 
     Options:
       -h, --help
@@ -77,6 +81,9 @@ fn the_first_help() {
               Print version
 
     Global options:
+      -n, --namespace <PROJECT>
+              The project: a namespace; `default` if left out
+
           --root <DIR>
               Keep everything of this Madang below DIR: several can run side by side
 
@@ -99,7 +106,7 @@ fn the_first_help() {
 
 #[test]
 fn the_help_of_up() {
-    insta::assert_snapshot!(help(&["up"]), @r"
+    insta::assert_snapshot!(help(&["up"]), @"
     Bring up what a file declares, and wait until it is ready
 
     Starts the daemon if none answers, applies the file in one transaction, and
@@ -110,8 +117,15 @@ fn the_help_of_up() {
 
     Options:
       -f, --file <FILE>
-              A YAML file, a directory of them, or - for standard input; can be
-              given several times
+              A file of YAML or JSON, a folder of them, or - for standard input; can
+              be given several times
+
+      -R, --recursive
+              Take the folders in folders too
+
+          --confirm <TIME>
+              Roll the change back unless `madang confirm` comes within TIME, as 60s
+              or 5m
 
       -d, --detach
               Do not wait until everything is ready
@@ -125,6 +139,9 @@ fn the_help_of_up() {
               Print help (see a summary with '-h')
 
     Global options:
+      -n, --namespace <PROJECT>
+              The project: a namespace; `default` if left out
+
           --root <DIR>
               Keep everything of this Madang below DIR: several can run side by side
 
@@ -139,6 +156,7 @@ fn the_help_of_up() {
     Examples:
       sudo madang up -f shop.yaml             bring it up and wait until it is ready
       sudo madang up -f shop.yaml --detach    do not wait
+      sudo madang up -f shop.yaml --confirm 5m    take it back if unconfirmed
       sudo madang down -f shop.yaml           take it down again
 
     Needs root: yes, to start the daemon and to speak to it.
@@ -147,12 +165,12 @@ fn the_help_of_up() {
 
 #[test]
 fn the_help_of_explain() {
-    insta::assert_snapshot!(help(&["explain"]), @r"
+    insta::assert_snapshot!(help(&["explain"]), @"
     Say why a packet goes where it goes
 
     Prints every stage's decision from the live tables, with the resource and the
-    line of the file that decided it. FROM and TO are instances' names, addresses,
-    or `outside` for the far side of the uplink.
+    line of the file that decided it. FROM and TO are instances' names (of another
+    project: PROJECT/NAME), addresses, or `outside` for the far side of the uplink.
 
     Usage: madang explain [OPTIONS] <FROM> <TO>
 
@@ -196,6 +214,9 @@ fn the_help_of_explain() {
               Print help (see a summary with '-h')
 
     Global options:
+      -n, --namespace <PROJECT>
+              The project: a namespace; `default` if left out
+
           --root <DIR>
               Keep everything of this Madang below DIR: several can run side by side
 
@@ -222,12 +243,13 @@ fn the_help_of_explain() {
 
 #[test]
 fn the_help_of_get() {
-    insta::assert_snapshot!(help(&["get"]), @r"
+    insta::assert_snapshot!(help(&["get"]), @"
     List resources
 
     Kinds can be written in the plural, the singular and short (`instances`,
-    `instance`, `i`), several with commas between, or `all`. A resource can be
-    written as `kind/name`.
+    `instance`, `i`), several with commas between, or `all`: every kind but those
+    that only say who may do what, what happened, and what is secret. A resource can
+    be written as `kind/name`, one of another project as `kind/project/name`.
 
     Usage: madang get [OPTIONS] <KIND>...
 
@@ -236,6 +258,9 @@ fn the_help_of_get() {
               KIND, KIND NAME.., KIND/NAME.. or all
 
     Options:
+      -A, --all-namespaces
+              Those of all projects
+
       -w, --watch
               Go on printing what changes
 
@@ -258,6 +283,9 @@ fn the_help_of_get() {
               Print help (see a summary with '-h')
 
     Global options:
+      -n, --namespace <PROJECT>
+              The project: a namespace; `default` if left out
+
           --root <DIR>
               Keep everything of this Madang below DIR: several can run side by side
 
@@ -276,6 +304,8 @@ fn the_help_of_get() {
       madang get instance/web-1 -o json    the same, for programs
       madang get all -l app=web            by label
       madang get instances -w              and go on as they change
+      madang get instances -A              those of all projects
+      madang get all -n lab                all of the project lab
 
     Needs root: yes, to speak to the daemon.
     ");

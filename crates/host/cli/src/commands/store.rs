@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use madang_api::Registry;
-use madang_model::{Kind, Resource};
+use madang_model::Kind;
 use madang_store::{Item, Memory, Store, StoreError, Txn};
 
 use crate::args::{StoreArgs, StoreCommand};
@@ -72,9 +72,13 @@ fn look(item: &Item) -> Found {
     let put = store.commit(Txn::new().put(&*item.key, Arc::clone(&item.value)));
     let found = put.map_err(Into::into).and_then(|_| Registry::new(Arc::new(store)).all());
     match found {
-        Ok(list) => {
-            list.items.first().map_or(Found::Other, |resource: &Resource| Found::Resource(resource.kind()))
-        }
+        Ok(list) => match list.items.first() {
+            Some(resource) => Found::Resource(resource.kind()),
+            None if item.key.starts_with("/registry/") => {
+                Found::Unknown(format!("what is stored at {} is of no kind that this build knows", item.key))
+            }
+            None => Found::Other,
+        },
         Err(error) => Found::Unknown(error.message),
     }
 }

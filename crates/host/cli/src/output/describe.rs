@@ -210,10 +210,15 @@ mod tests {
         Conditions
           Ready: true (Programmed, for 5m)
 
+        Events
+          LAST SEEN   TYPE     REASON    COUNT   MESSAGE
+          5m2s        Normal   Started   1       its process was started
+          5m          Normal   Running   1       its process runs and its port carries packets
+
         Dropped of what it sent
           ingressDenied: 12 packets
-            No ingress rule of the receiver's security groups
-            allows it.
+            No ingress rule of the receiver's security groups allows
+            it.
 
         Used by
           PublicAddress/front
@@ -281,6 +286,10 @@ mod tests {
           Ready: false (ProcessExited, for 5m)
             the process ended with exit status 127: /usr/bin/db was
             not found; it is started again in 8 s
+
+        Events
+          LAST SEEN   TYPE      REASON    COUNT   MESSAGE
+          12s         Warning   BackOff   5       the process ended with exit status 127
         "#);
     }
 }

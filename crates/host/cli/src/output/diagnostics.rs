@@ -167,14 +167,14 @@ mod tests {
     fn in_forty_columns_of_ascii() {
         let (mistakes, files) = mistakes();
         let ascii = Style { unicode: false, ..Style::PLAIN };
-        insta::assert_snapshot!(render(&mistakes[..1], &files, ascii, 40), @r"
+        insta::assert_snapshot!(render(&mistakes[..1], &files, ascii, 40), @"
           x Subnet/web: spec.cidr: 10.1.0.0/24
           | is outside its VPC
+          | because Vpc/shop has 10.0.0.0/16
            ,-[shop.yaml:7:9]
          6 |   # 한국어
          7 |   cidr: 10.1.0.0/24
-           :         ^^^^^|^^^^^
-           :              `-- Vpc/shop has 10.0.0.0/16
+           :         ^^^^^^^^^^^
          8 |   pubic: true
            `----
           help: choose a range inside
@@ -194,7 +194,17 @@ mod tests {
         let mut mistake = mistakes.remove(1).cause("a subnet has no such field");
         mistake.span =
             Some(Span { file: "shop.yaml".to_owned(), line: 1, column: before.len() + 3, length: 5 });
-        insta::assert_snapshot!(render(&[mistake], &files, Style::PLAIN, 60), @"");
+        insta::assert_snapshot!(render(&[mistake], &files, Style::PLAIN, 60), @r#"
+          × Subnet/web: spec.pubic: there is no field "pubic"
+           ╭─[shop.yaml:1:873]
+         1 │ …l-39: some-value, pubic: true, more: xxxxxxxxxxxxxxxx…
+           ·                    ──┬──
+           ·                      ╰── a subnet has no such field
+           ╰────
+          help: did you mean public?
+
+        1 mistake; nothing was changed.
+        "#);
     }
 
     #[test]

@@ -40,6 +40,10 @@ mod tests {
             dropped(None, "noForward", "Nothing is forwarded from this public address.", 12),
             dropped(Some("web-1"), "egressDenied", "No egress rule allows it.", 3),
         ];
-        insta::assert_snapshot!(table(&all).render(Style::PLAIN, 80), @"");
+        insta::assert_snapshot!(table(&all).render(Style::PLAIN, 80), @"
+        FROM             REASON         PACKETS   WHY
+        outside (eth0)   noForward      12        Nothing is forwarded from this public address.
+        web-1            egressDenied   3         No egress rule allows it.
+        ");
     }
 }

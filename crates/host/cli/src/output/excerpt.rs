@@ -32,6 +32,7 @@ pub(crate) struct Excerpt {
 
 impl Excerpt {
     /// The lines around a place, cut to fit these columns.
+    #[expect(clippy::needless_range_loop, reason = "the lines are told by their numbers")]
     pub(crate) fn new(file: &str, text: &str, place: &Span, style: Style, columns: usize) -> Self {
         let mut lines: Vec<&str> = text.lines().collect();
         let line = place.line.saturating_sub(1).min(lines.len());

@@ -1,5 +1,4 @@
 //! What needs a disk that does as it is told: one that loses power, or has something else in it than was written.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod cuts;
 mod damage;

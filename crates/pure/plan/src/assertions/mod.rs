@@ -8,6 +8,11 @@
 //! The network that is looked at is the compiled one, and what is asked of it is what the preview asks: alike instances
 //! are asked about once.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "what is wrong is said once for each assertion, not in a hot path"
+)]
+
 mod ground;
 mod place;
 mod regions;

@@ -123,7 +123,7 @@ fn whatever_is_still_used_says_by_whom() {
     let with_user = [both[1].clone(), object(Kind::Instance, "web-3")];
     registry.apply(Bundle { dry_run: true, ..delete(&with_user) }).unwrap();
     let written = Bundle { items: vec![more[0].clone()], ..delete(&both[1..]) };
-    assert_eq!(messages(written), ["Instance/web-3: there is no security group \"own\""]);
+    assert_eq!(messages(written), ["Instance/web-3: there is no security group own"]);
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn a_store_that_is_too_damaged_goes_on_from_what_is_known() {
     shop.last_good().unwrap();
     assert!(!shop.names().iter().any(|name| name.contains("replaced")), "what is whole is left alone");
     fs::write(shop.state().join("store.redb"), vec![7; 9000]).unwrap();
-    let journal = shop.names().into_iter().find(|name| name.starts_with("journal-")).unwrap();
+    let journal = shop.names().into_iter().filter(|name| name.starts_with("journal-")).max().unwrap();
     let journal = shop.state().join(journal);
     let mut bytes = fs::read(&journal).unwrap();
     let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();

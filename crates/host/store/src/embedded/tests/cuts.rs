@@ -95,12 +95,16 @@ fn a_store_that_is_opened_and_cut_before_it_is_there_is_empty() {
 /// A store of some objects, and an export of others.
 fn small() -> (Disk, Export) {
     let store = Memory::new();
-    (0..40).for_each(|n| drop(store.commit(Txn::new().put(format!("/other/{n}"), vec![n; 900])).unwrap()));
+    (0..40).for_each(|n| {
+        store.commit(Txn::new().put(format!("/other/{n}"), vec![n; 900])).unwrap();
+    });
     let mut text = Vec::new();
     export(&store, &mut text).unwrap();
     let disk = Disk::default();
     let store = Embedded::open_files(disk.files(), options()).unwrap();
-    (0..60).for_each(|n| drop(store.commit(Txn::new().put(format!("/{n}"), vec![n; 900])).unwrap()));
+    (0..60).for_each(|n| {
+        store.commit(Txn::new().put(format!("/{n}"), vec![n; 900])).unwrap();
+    });
     (disk, Export::read(&mut &text[..]).unwrap())
 }
 

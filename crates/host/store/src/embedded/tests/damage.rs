@@ -35,7 +35,9 @@ fn put(store: &dyn Store, n: u64) -> Revision {
 fn filled_with(options: Options) -> (Disk, Contents, Vec<Event>) {
     let disk = Disk::default();
     let store = Embedded::open_files(disk.files(), options).unwrap();
-    (1..=CHANGES).for_each(|n| drop(put(&store, n)));
+    (1..=CHANGES).for_each(|n| {
+        put(&store, n);
+    });
     let (contents, events) = (contents(&store), store.events(Revision(0), usize::MAX).unwrap());
     drop(store);
     (disk, contents, events)
@@ -218,7 +220,9 @@ fn the_last_good_state_goes_on_far_ahead() {
 /// What was there at this revision.
 fn replayed(at: Revision) -> Contents {
     let store = crate::Memory::new();
-    (1..=at.0).for_each(|n| drop(put(&store, n)));
+    (1..=at.0).for_each(|n| {
+        put(&store, n);
+    });
     contents(&store)
 }
 
@@ -226,11 +230,15 @@ fn replayed(at: Revision) -> Contents {
 fn an_index_from_before_catches_up_and_one_of_another_store_is_replaced() {
     let disk = Disk::default();
     let store = open(&disk).unwrap();
-    (1..=20).for_each(|n| drop(put(&store, n)));
+    (1..=20).for_each(|n| {
+        put(&store, n);
+    });
     drop(store);
     let old = disk.bytes(INDEX);
     let store = open(&disk).unwrap();
-    (21..=40).for_each(|n| drop(put(&store, n)));
+    (21..=40).for_each(|n| {
+        put(&store, n);
+    });
     let (expected, events) = (contents(&store), store.events(Revision(0), 99).unwrap());
     drop(store);
     disk.put(INDEX, old);
@@ -241,7 +249,9 @@ fn an_index_from_before_catches_up_and_one_of_another_store_is_replaced() {
 
     let other = Disk::default();
     let store = open(&other).unwrap();
-    (1..=30).for_each(|n| drop(put(&store, 1000 + n)));
+    (1..=30).for_each(|n| {
+        put(&store, 1000 + n);
+    });
     drop(store);
     disk.put(INDEX, other.bytes(INDEX));
     let store = open(&disk).unwrap();

@@ -82,7 +82,9 @@ fn a_power_cut_in_the_midst_of_it_is_no_harm() {
 fn what_a_newer_build_left_is_no_part_of_what_the_older_one_wrote() {
     let disk = Disk::default();
     let store = open(&disk);
-    (0..50).for_each(|_| drop(store.commit(Txn::new().put("/later", b"1".as_slice())).unwrap()));
+    (0..50).for_each(|_| {
+        store.commit(Txn::new().put("/later", b"1".as_slice())).unwrap();
+    });
     drop(store);
     // Somebody goes back to the older build, with its own file, and later to this one again.
     disk.put(INDEX, OLD.to_vec());
