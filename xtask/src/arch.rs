@@ -19,7 +19,6 @@ const IO_CRATES: [&str; 33] = [
     "getrandom",
     "hyper",
     "hyper-*",
-    "jiff",
     "libc",
     "mio",
     "neli",
@@ -44,7 +43,8 @@ const IO_CRATES: [&str; 33] = [
     "uuid",
 ];
 
-/// Modules and types of the standard library that do. What is under `std::net` beside these are addresses alone.
+/// Modules and types of the standard library that do. (Of jiff, which knows times, pure crates use what reads a time that is
+/// given, never its clock.) What is under `std::net` beside these are addresses alone.
 const IO_PATHS: [(&str, &str); 11] = [
     ("std::fs", "files"),
     ("std::net::TcpStream", "sockets"),

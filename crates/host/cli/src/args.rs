@@ -203,7 +203,7 @@ pub(crate) struct ServeArgs {
 /// name: its addresses and its process.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files below a folder, and delete\n                                             what they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back if unconfirmed\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files of a folder; delete what\n                                             they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back if unconfirmed\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct ApplyArgs {
     #[command(flatten)]

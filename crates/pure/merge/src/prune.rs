@@ -69,14 +69,15 @@ fn prune_part(
 ) -> bool {
     let owners: Vec<&Node> = owners.iter().filter_map(|set| set.node(&last.element)).collect();
     let standing = stand(of, declared, value, last, &owners, above, depth);
-    // The object's metadata has fields that belong to nobody (its name, its finalizers): it never goes as a whole.
+    // The object's metadata has fields that belong to nobody (its name, its finalizers): it goes only
+    // when nothing is left in it.
     let metadata = depth == 1 && matches!(&last.element, PathElement::Field(name) if &**name == "metadata");
     let goes = standing.goes && !metadata;
     if !goes && !last.below.is_empty() {
         let owners: Vec<&FieldSet> = owners.iter().map(|node| &node.below).collect();
         prune_below(of, value, &last.below, &owners, standing, depth);
     }
-    goes
+    goes || (standing.goes && value.as_object().is_some_and(serde_json::Map::is_empty))
 }
 
 fn stand(
