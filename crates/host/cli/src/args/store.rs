@@ -14,7 +14,7 @@ use super::ReportFormat;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  sudo madang store check                    is everything whole\n  sudo madang store export shop.jsonl        back it up, also while the daemon runs\n  sudo madang store restore shop.jsonl       into an empty store\n\nNeeds root: yes, to read and write the state directory."
+    after_help = "Examples:\n  sudo madang store check                    is everything whole\n  sudo madang store export shop.jsonl        back it up; the daemon may run\n  sudo madang store restore shop.jsonl       into an empty store\n\nNeeds root: yes, to read and write the state directory."
 )]
 pub(crate) struct StoreArgs {
     #[command(subcommand)]
