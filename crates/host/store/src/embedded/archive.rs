@@ -170,6 +170,13 @@ impl Archive {
         (end == Some(at)).then(|| (last.name.clone(), last.end))
     }
 
+    /// The last segment, if it ends in the midst of a write but is whole before that: its name, and where that is.
+    pub(super) fn cut_end(&self) -> Option<(&str, u64)> {
+        let last = self.segments.last()?;
+        let is_cut = !last.ends_well() && !self.damaged.contains_key(&last.name);
+        is_cut.then_some((&last.name, last.end))
+    }
+
     /// The transactions of a path, frame by frame, with the point in the history after each frame.
     pub(super) fn replay(
         &self,

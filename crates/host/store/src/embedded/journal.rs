@@ -127,6 +127,14 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Takes away what stands behind the last whole frame of a segment, which ends at this place: before another one
+    /// follows it, since one that is followed ends well or is damaged.
+    pub(super) fn end_well(files: &Arc<dyn Files>, name: &str, end: u64) -> Result<(), StoreError> {
+        // Nothing is written to it any more: where its history is does not matter.
+        let at = Position { revision: Revision(0), chain: 0 };
+        Self::go_on(files, name.to_owned(), at, end).map(drop)
+    }
+
     /// What is to be written of a group of transactions, the last of which has this revision.
     pub(super) fn entry(&self, changes: &Changes, last: Revision) -> Entry {
         let head =

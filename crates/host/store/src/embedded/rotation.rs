@@ -38,12 +38,17 @@ pub(super) fn attach(
     let covers = archive.newest().is_some_and(leads_here);
     match archive.open_end(at).filter(|_| covers && archive.damaged.is_empty()) {
         Some((name, end)) => Journal::go_on(files, name, at, end),
-        None => renew(files, database),
+        None => {
+            if let Some((name, end)) = archive.cut_end() {
+                Journal::end_well(files, name, end)?;
+            }
+            renew(files, database)
+        }
     }
 }
 
 /// A new journal, with a snapshot of the index to begin with.
-pub(super) fn renew(files: &Arc<dyn Files>, database: &Database) -> Result<Journal, StoreError> {
+fn renew(files: &Arc<dyn Files>, database: &Database) -> Result<Journal, StoreError> {
     let path = files.path(INDEX);
     let txn = database.begin_read().map_err(|error| failure(&path, "read", error))?;
     let at = index::position_of(&txn, &**files)?;

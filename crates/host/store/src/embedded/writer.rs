@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use super::apply::Tables;
+use super::archive::Archive;
 use super::journal::{Changes, Entry, Journal};
 use super::open::Opened;
 use super::tables::{META_COMPACTED, META_REVISION, failure};
@@ -137,7 +138,9 @@ impl Writer {
     fn journal(&mut self) -> Result<(), StoreError> {
         if self.journal.is_err() {
             let database = self.database.as_ref().map_err(Clone::clone)?;
-            self.journal = rotation::renew(&self.shared.files, database);
+            let files = &self.shared.files;
+            self.journal =
+                Archive::read(files).and_then(|archive| rotation::attach(files, database, &archive));
         }
         self.journal.as_ref().map(drop).map_err(Clone::clone)
     }

@@ -6,7 +6,7 @@ use super::disk::Disk;
 use super::history::History;
 use super::{Random, seed};
 use crate::embedded::files::{Files, INDEX};
-use crate::embedded::restore;
+use crate::embedded::{journal, restore};
 use crate::{Embedded, Export, Memory, Options, Revision, Store, StoreError, Txn, export};
 
 const STORES: u64 = 20;
@@ -111,6 +111,23 @@ fn small() -> (Disk, Export) {
 fn count(disk: &Disk) -> usize {
     let store = Embedded::open_files(disk.files(), options()).unwrap();
     store.range("", usize::MAX, None).unwrap().items.len()
+}
+
+#[test]
+fn half_a_write_in_the_journal_is_no_damage_once_another_segment_follows() {
+    let (disk, _) = small();
+    let names = disk.files().names().unwrap();
+    let last = names.iter().rfind(|name| name.starts_with(journal::PREFIX)).unwrap();
+    let mut bytes = disk.bytes(last);
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 100..=end].fill(0);
+    disk.put(last, bytes);
+    for _ in 0..2 {
+        let store = Embedded::open_files(disk.files(), options()).unwrap();
+        assert_eq!(store.recovered(), None);
+        drop(store);
+        assert_eq!(count(&disk), 60);
+    }
 }
 
 #[test]
