@@ -21,16 +21,24 @@ pub(crate) fn client(name: &str) -> PathBuf {
 pub(crate) struct Kube {
     pub(crate) cloud: Cloud,
     pub(crate) config: PathBuf,
+    pub(crate) listen: String,
 }
 
 impl Kube {
     pub(crate) fn new() -> Self {
         let mut cloud = Cloud::new();
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        cloud.serve_with(&["--listen", &format!("127.0.0.1:{port}")]);
+        let listen = format!("127.0.0.1:{port}");
+        cloud.serve_with(&["--listen", &listen]);
         let config = cloud.root().join("kubeconfig");
         fs::write(&config, cloud.ok(&["kubeconfig"])).expect("a file");
-        Self { cloud, config }
+        Self { cloud, config, listen }
+    }
+
+    /// Ends the daemon as a power switch would, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.cloud.kill_daemon();
+        self.cloud.serve_with(&["--listen", &self.listen]);
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -47,7 +55,7 @@ impl Kube {
     }
 
     /// What it prints, if it succeeds.
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let said = self.run(args);
         assert_eq!(said.code, 0, "kubectl {args:?}: {}{}", said.out, said.err);
         said.out
@@ -73,7 +81,7 @@ impl Kube {
 }
 
 /// A program that goes on until the test is done with it.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

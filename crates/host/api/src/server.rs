@@ -31,14 +31,14 @@ mod writer;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -53,12 +53,15 @@ use socket::Claim;
 use tls::Arriving;
 pub use tls::TlsListener;
 
+/// How long it may take to tell a client that its connection ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// How much a client may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest body, in bytes.
     pub body: usize,
-    /// How long a request's head may take to come.
+    /// How long a connection may wait for a whole head of a request, the first one or the next.
     pub head_time: Duration,
     /// How long a request's body may take to come.
     pub body_time: Duration,
@@ -74,7 +77,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 16 << 20,
-            head_time: Duration::from_secs(10),
+            head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(30),
             connections: 2048,
             tls_connections: 2048,
@@ -263,28 +266,31 @@ async fn connection<S>(
             }
         }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_buf_size(64 << 10)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
+        ended = &mut connection => Some(ended),
         _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            connection.as_mut().graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
-                ended = connection => ended,
+                ended = &mut connection => ended,
                 _ = phase.wait_for(|phase| *phase >= Phase::Stopped) => Ok(()),
             }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection failed");
+        // Over TLS an end that nobody said may be an attacker's: who is left waiting is told.
+        if let Some(Parts { io, .. }) = connection.into_parts() {
+            let _ = timeout(FAREWELL, io.into_inner().shutdown()).await;
+        }
     }
 }

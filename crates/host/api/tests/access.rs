@@ -5,17 +5,19 @@ mod world;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use madang_api::{
-    Access, AccessLimits, AuditLog, Client, CredentialKind, Endpoint, IssuedCredential, Registry, Rotation,
-    Runtime, Server, TlsListener,
+    Access, AccessLimits, AuditLog, Client, CredentialKind, Endpoint, IssuedCredential, Limits, Registry,
+    Rotation, Runtime, Server, TlsListener,
 };
 use madang_identity::{Authority, Names, Tls};
 use madang_store::{Memory, Store};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -47,6 +49,10 @@ impl World {
     }
 
     async fn with(limits: AccessLimits) -> Self {
+        Self::within(limits, Limits::default()).await
+    }
+
+    async fn within(limits: AccessLimits, server: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path();
         let store: Arc<dyn Store> = Arc::new(Memory::new());
@@ -60,7 +66,7 @@ impl World {
         access.bootstrap().unwrap();
         let access = Arc::new(access.at(Endpoint { authority, url: format!("https://{address}") }));
         let socket = home.join("run/madang.sock");
-        let server = Server::bind(&socket).await.unwrap().guarded(access, Some(listener));
+        let server = Server::bind_with(&socket, server).await.unwrap().guarded(access, Some(listener));
         let (stop, stopped) = oneshot::channel::<()>();
         let host = Arc::new(Host::default()) as Arc<dyn Runtime>;
         let served = tokio::spawn(server.serve(registry.clone(), host, async move {
@@ -203,6 +209,24 @@ async fn nobody_is_let_in_but_to_see_that_it_lives() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_silent_too_long_ends_with_a_word() {
+    let silence = Duration::from_millis(300);
+    let world =
+        World::within(AccessLimits::default(), Limits { head_time: silence, ..Limits::default() }).await;
+    let mut client = Command::new("openssl");
+    client.args(["s_client", "-quiet", "-verify_return_error", "-CAfile"]).arg(world.file("tls/ca.crt"));
+    client.args(["-connect", &world.address.to_string()]);
+    let mut client =
+        client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = client.stdin.take().unwrap();
+    said.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let done = soon(client.wait_with_output()).await.unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(out.starts_with("HTTP/1.1 200"), "{out}{err}");
+    assert!(done.status.success() && !err.contains("unexpected eof"), "{err}");
+}
+
+#[tokio::test]
 async fn too_many_requests_and_watches_are_refused_with_a_time_to_wait() {
     let rate = madang_access::Rate { per_second: 1, burst: 3 };
     let world = World::with(AccessLimits { rate, watches_each: 1, watches: 10 }).await;
@@ -211,7 +235,7 @@ async fn too_many_requests_and_watches_are_refused_with_a_time_to_wait() {
     let mut watching = Command::new("curl");
     watching.args(["--silent", "--no-buffer", "--cacert"]).arg(world.file("tls/ca.crt")).args(&ana);
     watching.arg(format!("https://{}{VPCS}?watch=true", world.address)).kill_on_drop(true);
-    let mut watching = watching.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut watching = watching.stdout(Stdio::piped()).spawn().unwrap();
     world.registry.create(typed(vpc("shop"))).unwrap();
     let mut first = [0; 8];
     let out = watching.stdout.as_mut().unwrap();
