@@ -291,6 +291,11 @@ fn two_managers_fight_over_a_field() {
         .map(|m| m["manager"].clone())
         .collect();
     assert!(managers.contains(&"ana".into()) && managers.contains(&"ben".into()), "{managers:?}");
+    // A bundle is a manager too.
+    let three = kube.cloud.file("three.yaml", &vpc(1200));
+    kube.cloud.ok(&["apply", "-f", &three]);
+    let said = apply(&one, "ana", &[]);
+    assert!(said.err.contains("conflict with \"madang-apply\""), "{said:?}");
     // From client-side to server-side apply, with the owners moved.
     let both = kube.cloud.file("both.yaml", NETWORK);
     kube.ok(&["apply", "-f", &both, "-l", "app=home"]);

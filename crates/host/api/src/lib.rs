@@ -11,6 +11,7 @@ mod confirmation;
 mod drops;
 mod error;
 pub mod frames;
+mod owners;
 pub mod protobuf;
 mod registry;
 mod runtime;

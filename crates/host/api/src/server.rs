@@ -18,7 +18,6 @@ mod query;
 mod read;
 mod route;
 mod scale;
-mod schemas;
 mod sent;
 mod socket;
 mod strategic;

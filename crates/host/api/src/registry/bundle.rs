@@ -10,7 +10,7 @@ use super::in_use::in_use;
 use super::lifecycle::{Outcome, deleted, in_namespace, is_going, newborn, updated_as};
 use super::rename::Renames;
 use super::{Registry, projects};
-use crate::{ApiError, Bundle, BundleResult, Reason};
+use crate::{ApiError, Bundle, BundleResult, Reason, now, owners};
 
 impl Registry {
     /// Makes what is stored be what the bundle says, or nothing of it: an item that exists gets the item's spec, labels
@@ -99,7 +99,7 @@ impl Incoming {
 
     /// Changes the draft into what the bundle says. Gives what cannot be changed; it is changed in the draft all the same.
     fn merge(&self, draft: &mut Draft, renames: &Renames) -> Result<Vec<Diagnostic>, ApiError> {
-        let mut fixed = Vec::new();
+        let (mut fixed, now) = (Vec::new(), now());
         let going = self.going(draft, renames);
         for old in renames.sources() {
             draft.after.remove(old);
@@ -114,7 +114,11 @@ impl Incoming {
                 (None, None) => (newborn(item.clone())?, Vec::new()),
             };
             // As it would be if it were deleted and created again.
-            let new = if wrong.is_empty() { new } else { newborn(item.clone())? };
+            let mut new = if wrong.is_empty() { new } else { newborn(item.clone())? };
+            let old = older.or(stored);
+            if old != Some(&new) {
+                owners::written_by_bundle(old, &mut new, &now)?;
+            }
             draft.after.insert(object.clone(), new);
             fixed.extend(wrong);
         }

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::body::AnswerBody;
 use super::query::Validation;
 use super::route::Part;
-use super::schemas::schema;
 use super::sent::Format;
 use super::write::Written;
-use super::writer::{Writer, set_owners, without_owners};
+use super::writer::Writer;
+use crate::owners::{self, schema};
 use crate::{ApiError, Preconditions, Reason, Registry};
 
 /// What a patch makes of a document.
@@ -63,16 +63,16 @@ pub(super) fn apply(
         let mut live = stored.map(Resource::to_json);
         let known = live.as_ref().map_or_else(|| Ok(ManagedFields::default()), ManagedFields::of);
         let known = known.map_err(|e| ApiError::internal(e.to_string()))?;
-        live.iter_mut().for_each(without_owners);
+        live.iter_mut().for_each(owners::without);
         let write = writer.write(object.kind);
         let result =
             madang_merge::apply(schema(object.kind), live.as_ref(), &known, &config, &write, writer.force);
-        let (new, owners) = result.map_err(|error| refused(error, object))?;
+        let (new, owned) = result.map_err(|error| refused(error, object))?;
         let mut new = from_json(new).map_err(ApiError::invalid)?;
         if let Some(stored) = stored {
             sent_preconditions(&config).hold(stored)?;
         }
-        set_owners(&mut new, &owners)?;
+        owners::set(&mut new, &owned)?;
         writer.giver.may_write(&new, stored)?;
         Ok(new)
     };

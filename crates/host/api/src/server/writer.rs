@@ -1,15 +1,14 @@
 //! Who writes, and which fields are whose then.
 
-use madang_merge::{ManagedFields, Write};
-use madang_model::{Diagnostic, Kind, ManagedFieldsEntry, Resource, from_json, prune_unknown};
+use madang_merge::Write;
+use madang_model::{Diagnostic, Kind, Resource, from_json, prune_unknown};
 use serde_json::Value;
 
 use super::giver::Giver;
 use super::query::{Query, Validation};
 use super::route::Part;
-use super::schemas::schema;
 use super::sent::Sent;
-use crate::{ApiError, now};
+use crate::{ApiError, now, owners};
 
 /// Who writes, how.
 #[derive(Clone, Debug)]
@@ -65,33 +64,10 @@ impl Writer {
     pub(super) fn own(&self, old: Option<&Resource>, new: &mut Resource) -> Result<(), ApiError> {
         self.giver.may_write(new, old)?;
         let kind = new.kind();
-        let mut before = old.map(Resource::to_json);
-        let known = before.as_ref().map_or_else(|| Ok(ManagedFields::default()), ManagedFields::of);
-        let mut after = new.to_json();
-        let submitted = after.pointer("/metadata/managedFields").cloned();
-        let unchanged = before.as_ref().and_then(|before| before.pointer("/metadata/managedFields"));
-        let submitted = submitted.filter(|submitted| Some(submitted) != unchanged);
-        let known = known.map_err(|e| ApiError::bad_request(e.to_string()))?;
-        let subresource = self.write(kind).subresource;
-        let known = known
-            .submitted(submitted.as_ref(), subresource)
-            .map_err(|e| ApiError::bad_request(e.to_string()))?;
-        before.iter_mut().for_each(without_owners);
-        without_owners(&mut after);
-        let owners = madang_merge::update(schema(kind), before.as_ref(), &known, &after, &self.write(kind));
-        set_owners(new, &owners)
+        // Owners that are the stored ones were read and sent back.
+        let sent = &new.metadata().managed_fields;
+        let is_sent = !sent.is_empty() && old.is_none_or(|old| old.metadata().managed_fields != *sent);
+        let submitted = is_sent.then(|| new.to_json()["metadata"]["managedFields"].take());
+        owners::written(old, new, submitted.as_ref(), &self.write(kind))
     }
-}
-
-pub(super) fn without_owners(document: &mut Value) {
-    if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("managedFields");
-    }
-}
-
-pub(super) fn set_owners(resource: &mut Resource, owners: &ManagedFields) -> Result<(), ApiError> {
-    let entries: Vec<ManagedFieldsEntry> = serde_json::from_value(owners.to_value())
-        .map_err(|error| ApiError::internal(format!("owners of fields have no form: {error}")))?;
-    resource.metadata_mut().managed_fields = entries;
-    Ok(())
 }

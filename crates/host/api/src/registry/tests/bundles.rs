@@ -26,6 +26,32 @@ fn the_same_again_changes_nothing() {
 }
 
 #[test]
+fn what_a_bundle_changes_is_the_bundles() {
+    let registry = registry();
+    let owners = |resource: &Resource| {
+        let entries = resource.metadata().managed_fields.iter();
+        entries
+            .map(|entry| (entry.manager.clone().unwrap_or_default(), entry.fields_v1.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let new = registry.apply(bundle(&[vpc("shop")])).unwrap();
+    let owned = owners(&new.items[0]);
+    assert!(
+        matches!(&owned[..], [(manager, fields)] if manager == "madang-apply" && fields.contains("f:cidrs")),
+        "{owned:?}"
+    );
+    let mut larger = vpc("shop");
+    larger["spec"]["mtu"] = 9000.into();
+    let changed = registry.apply(bundle(&[larger])).unwrap();
+    assert!(owners(&changed.items[0])[0].1.contains("f:mtu"), "{:?}", changed.items[0]);
+    assert!(
+        changed.preview.changes[0].fields.len() == 1,
+        "owners are no change to tell: {:?}",
+        changed.preview
+    );
+}
+
+#[test]
 fn a_dry_run_does_nothing() {
     let registry = registry();
     let dry = registry.apply(Bundle { dry_run: true, ..bundle(&shop()) }).unwrap();
