@@ -145,7 +145,7 @@ impl Registry {
         {
             return Ok(created);
         }
-        let (_, draft) = self.with_draft(dry_run, |draft| {
+        let (_, draft) = self.with_draft_for(Some(&new), dry_run, |draft| {
             if let Some(stored) = draft.after.get(&object) {
                 return Err(already_exists(stored));
             }
@@ -210,7 +210,8 @@ impl Registry {
         {
             return Ok(done);
         }
-        let (last, draft) = self.with_draft(dry_run, |draft| {
+        let alone = self.find(object)?;
+        let (last, draft) = self.with_draft_for(alone.as_ref(), dry_run, |draft| {
             let stored = draft.after.get(object).ok_or_else(|| ApiError::not_found(object))?;
             let outcome = put_or_gone(change(stored)?);
             let last = draft.put(object, outcome)?;
@@ -398,9 +399,19 @@ impl Registry {
         dry_run: bool,
         change: impl Fn(&mut Draft) -> Result<T, ApiError>,
     ) -> Result<(T, Draft), ApiError> {
+        self.with_draft_for(None, dry_run, change)
+    }
+
+    /// The same for a resource that is written alone, if it is: those that make no difference to it are not in the draft.
+    fn with_draft_for<T>(
+        &self,
+        alone: Option<&Resource>,
+        dry_run: bool,
+        change: impl Fn(&mut Draft) -> Result<T, ApiError>,
+    ) -> Result<(T, Draft), ApiError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..ATTEMPTS {
-            let mut draft = Draft::read(&*self.store, &self.cache)?;
+            let mut draft = Draft::read(&*self.store, &self.cache, alone)?;
             let result = change(&mut draft)?;
             if dry_run {
                 return Ok((result, draft));

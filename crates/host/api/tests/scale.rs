@@ -142,3 +142,42 @@ async fn ten_thousand_resources_and_a_thousand_watchers() {
     let _ = stop.send(());
     serving.await.unwrap();
 }
+
+fn network(kind: &str, name: &str, spec: serde_json::Value) -> serde_json::Value {
+    json!({ "apiVersion": madang_model::API_VERSION, "kind": kind, "metadata": { "name": name }, "spec": spec })
+}
+
+#[test]
+fn addresses_are_given_beside_ten_thousand_instances() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::new(Arc::new(Embedded::open(&directory.path().join("state")).unwrap()));
+    let mut items = vec![network("Vpc", "shop", json!({ "cidrs": ["10.0.0.0/16"] }))];
+    items.extend((0..40).map(|n| {
+        network(
+            "Subnet",
+            &format!("apps-{n}"),
+            json!({ "vpc": "shop", "cidr": format!("10.0.{}.0/22", n * 4) }),
+        )
+    }));
+    let instance = |n: usize| {
+        network(
+            "Instance",
+            &format!("web-{n:05}"),
+            json!({ "subnet": format!("apps-{}", n % 40), "process": { "command": ["sleep", "infinity"] } }),
+        )
+    };
+    items.extend((0..RESOURCES).map(instance));
+    let begin = Instant::now();
+    registry.apply(madang_api::Bundle { items, ..Default::default() }).unwrap();
+    let applied = begin.elapsed();
+    let mut took = Vec::new();
+    for n in RESOURCES..RESOURCES + 41 {
+        let resource = madang_model::from_json(instance(n)).unwrap();
+        let begin = Instant::now();
+        registry.create(resource).unwrap();
+        took.push(begin.elapsed());
+    }
+    took.sort();
+    eprintln!("a bundle of {RESOURCES} instances: {applied:?}; one more: {:?} (median)", took[20]);
+    assert!(took[20] < Duration::from_millis(200), "{:?}", took[20]);
+}

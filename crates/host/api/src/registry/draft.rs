@@ -43,14 +43,18 @@ fn allocates(kind: Kind) -> bool {
 }
 
 impl Draft {
-    /// No changes yet.
-    pub(super) fn read(store: &dyn Store, cache: &Cache) -> Result<Self, ApiError> {
+    /// No changes yet. For a resource that is written alone, without those that cannot make a difference to it.
+    pub(super) fn read(store: &dyn Store, cache: &Cache, alone: Option<&Resource>) -> Result<Self, ApiError> {
         // The guard is read first: a draft that is committed in between is noticed.
         let guard = store.get(GUARD)?.map(|guard| guard.revision);
-        let (kinds, _) = cache.all()?;
+        let (all, _) = cache.all()?;
         // Events are many, and nobody allocates by them.
-        let kinds = kinds.iter().filter(|(kind, _)| **kind != Kind::Event);
+        let kinds = all.iter().filter(|(kind, _)| **kind != Kind::Event);
         let entries = kinds.flat_map(|(_, objects)| objects.values());
+        // What an assertion says depends on everything.
+        let asserted = all.get(&Kind::Assertion).is_some_and(|assertions| !assertions.is_empty());
+        let entries = entries
+            .filter(|entry| asserted || !alone.is_some_and(|alone| are_strangers(alone, &entry.resource)));
         let before: BTreeMap<_, _> =
             entries.map(|entry| (entry.resource.object_ref(), entry.resource.clone())).collect();
         Ok(Self { after: before.clone(), before, also: Txn::new(), guard })
@@ -196,6 +200,13 @@ impl Draft {
     pub(super) fn into_resource(mut self, object: &ObjectRef) -> Result<Resource, ApiError> {
         self.after.remove(object).ok_or_else(|| ApiError::not_found(object))
     }
+}
+
+/// Whether these are instances that share no subnet: neither can have the other's address, nor make it right or wrong.
+fn are_strangers(one: &Resource, other: &Resource) -> bool {
+    let (Resource::Instance(one), Resource::Instance(other)) = (one, other) else { return false };
+    let apart = one.metadata.namespace != other.metadata.namespace || one.spec.subnet != other.spec.subnet;
+    apart && one.metadata.name != other.metadata.name
 }
 
 /// The resources, those that are written last: of two that cannot both be, the newcomer is told.
