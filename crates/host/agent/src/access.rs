@@ -76,7 +76,14 @@ pub(crate) async fn open(
         Listen::At(address) => (address, true),
     };
     let authority = Arc::new(Authority::open(&layout.state_dir().join("tls"), Timestamp::now())?);
-    let tls = Tls::new(Arc::clone(&authority), names(&options.names)?, Timestamp::now())?;
+    let tls = match Tls::new(Arc::clone(&authority), names(&options.names)?, Timestamp::now()) {
+        Ok(tls) => tls,
+        Err(error) if must => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%error, "the API is not served over TLS, only on its socket");
+            return Ok(Opened { access: Arc::new(access), listener: None, renewal: None });
+        }
+    };
     let listener = match TlsListener::bind(address, tls.acceptor()).await {
         Ok(listener) => listener,
         Err(source) if must => return Err(AgentError::Listen { address, source }),

@@ -22,10 +22,10 @@ use hyper::HeaderMap;
 use jiff::Timestamp;
 use madang_access::{Attributes, Buckets, Rate, User};
 use madang_identity::Authority;
-use madang_model::Resource;
+use madang_model::{ObjectRef, Resource};
 use madang_store::Store;
 
-use crate::{ApiError, AuditLog, AuditRecord, Bundle, Reason, Registry};
+use crate::{ApiError, AuditLog, AuditRecord, Reason, Registry};
 use authorize::Authorizer;
 pub(crate) use credential::{CREDENTIAL_KIND, CredentialRequest, UserList};
 pub use credential::{CredentialKind, IssuedCredential, UserCredential, UserObject};
@@ -53,11 +53,13 @@ pub struct AccessLimits {
     pub watches_each: usize,
     /// The same, by all together.
     pub watches: usize,
+    /// How often it is asked whether who opened one of them may still have it.
+    pub again: Duration,
 }
 
 impl Default for AccessLimits {
     fn default() -> Self {
-        Self { rate: Rate { per_second: 200, burst: 400 }, watches_each: 1000, watches: 10_000 }
+        Self { rate: Rate { per_second: 200, burst: 400 }, watches_each: 1000, watches: 10_000, again: AGAIN }
     }
 }
 
@@ -86,7 +88,11 @@ pub struct Access {
     endpoint: Option<Endpoint>,
     rates: Mutex<Buckets>,
     watches: Arc<Watches>,
+    /// Which of the refused get a line in the audit log.
+    refusals: Mutex<Buckets>,
     audit: Option<AuditLog>,
+    /// How often it is asked whether what goes on may still.
+    pub(crate) again: Duration,
     started: Instant,
     /// Tells the requests of this daemon from those of the one before.
     born: i64,
@@ -102,7 +108,9 @@ impl Access {
             endpoint: None,
             rates: Mutex::new(Buckets::new(limits.rate)),
             watches: Watches::new(limits.watches_each, limits.watches),
+            refusals: Mutex::new(Buckets::new(REFUSALS)),
             audit: None,
+            again: limits.again,
             started: Instant::now(),
             born: Timestamp::now().as_second(),
             requests: AtomicU64::new(0),
@@ -187,12 +195,19 @@ impl Access {
         self.authorizer.may_write(user, new, stored)
     }
 
-    /// Whether this user may do all that a bundle does.
+    /// Whether this user may make of a resource what a bundle does: from what it is (none: it is not there) to what it
+    /// shall be (none: it shall go).
     ///
     /// # Errors
-    /// 403: it may not do some of it; the first is said.
-    pub fn may_apply(&self, user: &User, bundle: &Bundle) -> Result<(), ApiError> {
-        self.authorizer.may_apply(user, bundle)
+    /// 403: it may not.
+    pub fn may_apply(
+        &self,
+        user: &User,
+        object: &ObjectRef,
+        before: Option<&Resource>,
+        after: Option<&Resource>,
+    ) -> Result<(), ApiError> {
+        self.authorizer.may_apply(user, object, before, after)
     }
 
     /// Whether this user may act as another.
@@ -211,11 +226,30 @@ impl Access {
         if caller.unlimited { Ok(WatchPermit::unlimited()) } else { self.watches.take(&caller.user.name) }
     }
 
-    /// A line in the audit log, if the request is worth one.
+    /// A line in the audit log, if the request is worth one. Of the refused, whoever they are, only some have one: else
+    /// anybody could fill the log until nothing else is in it.
     pub fn record(&self, record: &AuditRecord<'_>) {
-        if let Some(log) = self.audit.as_ref().filter(|_| record.is_worth_a_line()) {
-            log.write(record);
+        let Some(log) = self.audit.as_ref().filter(|_| record.is_worth_a_line()) else { return };
+        if record.is_refused() {
+            let known = record.caller.filter(|caller| !caller.user.is_anonymous());
+            let who =
+                known.map_or_else(|| format!("from {}", record.peer.network()), |c| c.user.name.clone());
+            let now = self.started.elapsed();
+            if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).take(&who, now).is_err() {
+                return log.count_refused();
+            }
         }
+        log.write(record);
+    }
+
+    /// Whether who opened something that goes on may still have it: whether they are still somebody, and still may.
+    ///
+    /// # Errors
+    /// They may not.
+    pub(crate) fn still(&self, peer: &Peer, headers: &HeaderMap, asked: &Attributes) -> Result<(), ApiError> {
+        let user = authenticate::identify(&self.users, peer, headers, Timestamp::now())?;
+        let caller = Caller { user, impersonated_by: None, unlimited: true };
+        self.decide(&self.acting(caller, headers)?.user, asked)
     }
 
     /// A name for a request, other than those of all before it.
@@ -245,6 +279,12 @@ impl fmt::Debug for Access {
         f.debug_struct("Access").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
+
+/// How often it is asked whether what goes on may still.
+const AGAIN: Duration = Duration::from_secs(20);
+
+/// How many of those that are refused have a line in the audit log, from one user or one place.
+const REFUSALS: Rate = Rate { per_second: 1, burst: 100 };
 
 /// How long a certificate is valid unless it is said.
 pub const CERTIFICATE_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -22,6 +22,8 @@ use file::Rotating;
 
 /// How many lines may wait to be written.
 const WAITING: usize = 4096;
+/// How much of a text from outside is in a line, in bytes.
+const LONGEST: usize = 256;
 /// How often a disk that does not take lines is tried again without a new one.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -63,14 +65,28 @@ pub struct AuditRecord<'a> {
 pub struct AuditLog {
     path: PathBuf,
     lines: Option<SyncSender<String>>,
-    lost: Arc<AtomicU64>,
+    missing: Arc<Missing>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Requests without a line of their own.
+#[derive(Debug, Default)]
+struct Missing {
+    /// Their lines could not be written.
+    lost: AtomicU64,
+    /// They were refused, and too many from one place were.
+    refused: AtomicU64,
 }
 
 impl AuditRecord<'_> {
     /// Whether it is no mere look, or was refused.
     pub fn is_worth_a_line(&self) -> bool {
-        matches!(self.code, 401 | 403 | 429) || self.asked.is_none_or(|asked| !asked.is_look())
+        self.is_refused() || self.asked.is_none_or(|asked| !asked.is_look())
+    }
+
+    /// Whether it was refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.code, 401 | 403 | 429)
     }
 
     fn line(&self, now: Timestamp) -> String {
@@ -78,15 +94,16 @@ impl AuditRecord<'_> {
         let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
         put("time", now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into());
         put("id", self.id.into());
-        put("user", self.caller.map(|caller| caller.user.name.as_str()).into());
-        put("groups", self.caller.map(|caller| caller.user.groups.clone()).unwrap_or_default().into());
+        put("user", self.caller.map(|caller| cut(&caller.user.name)).into());
+        let groups = self.caller.map(|caller| caller.user.groups.as_slice()).unwrap_or_default();
+        put("groups", groups.iter().map(|group| cut(group)).collect());
         if let Some(by) = self.caller.and_then(|caller| caller.impersonated_by.as_deref()) {
-            put("impersonatedBy", by.into());
+            put("impersonatedBy", cut(by).into());
         }
         put("source", source(self.peer));
-        put("verb", self.asked.map(|asked| asked.verb.as_str()).into());
+        put("verb", self.asked.map(|asked| cut(&asked.verb)).into());
         match self.asked.map(|asked| &asked.target) {
-            Some(madang_access::Target::Path(path)) => put("path", path.as_str().into()),
+            Some(madang_access::Target::Path(path)) => put("path", cut(path).into()),
             Some(madang_access::Target::Resource(target)) => {
                 for (name, text) in [
                     ("group", &target.group),
@@ -95,12 +112,12 @@ impl AuditRecord<'_> {
                     ("namespace", &target.namespace),
                 ] {
                     if !text.is_empty() || name == "group" {
-                        put(name, text.as_str().into());
+                        put(name, cut(text).into());
                     }
                 }
                 let name = Some(target.name.as_str()).filter(|name| !name.is_empty()).or(self.created);
                 if let Some(name) = name {
-                    put("name", name.into());
+                    put("name", cut(name).into());
                 }
             }
             None => {}
@@ -109,6 +126,14 @@ impl AuditRecord<'_> {
         put("milliseconds", u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX).into());
         Value::Object(line).to_string()
     }
+}
+
+/// A text from outside, as far as a line has it.
+fn cut(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(LONGEST)])
 }
 
 fn source(peer: &Peer) -> Value {
@@ -126,12 +151,12 @@ impl AuditLog {
     pub fn open(path: &Path, rotation: Rotation) -> io::Result<Self> {
         let file = Rotating::open(path, rotation)?;
         let (lines, waiting) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&lost);
+        let missing = Arc::new(Missing::default());
+        let counted = Arc::clone(&missing);
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || Writer { file, lost: counted, failing: false }.run(&waiting))?;
-        Ok(Self { path: path.to_owned(), lines: Some(lines), lost, thread: Some(thread) })
+            .spawn(move || Writer { file, missing: counted, failing: false }.run(&waiting))?;
+        Ok(Self { path: path.to_owned(), lines: Some(lines), missing, thread: Some(thread) })
     }
 
     /// Writes a line, soon. Never waits.
@@ -139,8 +164,13 @@ impl AuditLog {
         let line = record.line(Timestamp::now());
         let sent = self.lines.as_ref().map(|lines| lines.try_send(line));
         if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) = sent {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.missing.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a request that was refused and gets no line: the next line says how many there were.
+    pub fn count_refused(&self) {
+        self.missing.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -165,7 +195,7 @@ impl fmt::Debug for AuditLog {
 /// The thread that writes.
 struct Writer {
     file: Rotating,
-    lost: Arc<AtomicU64>,
+    missing: Arc<Missing>,
     failing: bool,
 }
 
@@ -174,32 +204,35 @@ impl Writer {
         loop {
             match lines.recv_timeout(AGAIN) {
                 Ok(line) => self.write(&line),
-                Err(RecvTimeoutError::Timeout) => self.report_lost(),
-                Err(RecvTimeoutError::Disconnected) => return self.report_lost(),
+                Err(RecvTimeoutError::Timeout) => self.report_missing(),
+                Err(RecvTimeoutError::Disconnected) => return self.report_missing(),
             }
         }
     }
 
     fn write(&mut self, line: &str) {
-        self.report_lost();
+        self.report_missing();
         if let Err(error) = self.file.write(line) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.missing.lost.fetch_add(1, Ordering::Relaxed);
             self.complain(&error);
         }
     }
 
     /// Says how many lines are missing here, as soon as that can be written.
-    fn report_lost(&mut self) {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost == 0 {
-            return;
-        }
-        let line = json!({ "time": Timestamp::now().to_string(), "lostLines": lost }).to_string();
-        match self.file.write(&line) {
-            Ok(()) => self.failing = false,
-            Err(error) => {
-                self.lost.fetch_add(lost, Ordering::Relaxed);
-                self.complain(&error);
+    fn report_missing(&mut self) {
+        let missing = Arc::clone(&self.missing);
+        for (name, counter) in [("lostLines", &missing.lost), ("refusedRequests", &missing.refused)] {
+            let count = counter.swap(0, Ordering::Relaxed);
+            if count == 0 {
+                continue;
+            }
+            let line = json!({ "time": Timestamp::now().to_string(), name: count }).to_string();
+            match self.file.write(&line) {
+                Ok(()) => self.failing = false,
+                Err(error) => {
+                    counter.fetch_add(count, Ordering::Relaxed);
+                    self.complain(&error);
+                }
             }
         }
     }

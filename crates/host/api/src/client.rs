@@ -210,5 +210,7 @@ fn root(kind: Kind) -> String {
 
 fn path(object: &ObjectRef) -> String {
     let project = if object.namespace.is_empty() { DEFAULT_NAMESPACE } else { &object.namespace };
-    format!("{}/{}", collection(object.kind, Some(project)), object.name)
+    // Names of roles may have signs that mean something in a URL.
+    let name: String = form_urlencoded::byte_serialize(object.name.as_bytes()).collect();
+    format!("{}/{name}", collection(object.kind, Some(project)))
 }

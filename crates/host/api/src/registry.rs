@@ -169,7 +169,7 @@ impl Registry {
             if dry_run {
                 return Ok(Some(new.clone()));
             }
-            match self.store.commit(heeded(txn.absent(&key).put(&key, encode(new)))) {
+            match self.store.commit(heeded(txn.absent(&key).put(&key, encode(new)?))) {
                 Ok(revision) => return Ok(Some(stored::at(new.clone(), revision))),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
@@ -371,7 +371,7 @@ impl Registry {
             let (new, result) = match change(&stored)? {
                 Outcome::Unchanged => return Ok(Some(stored)),
                 Outcome::Put(new) if *new == stored => return Ok(Some(stored)),
-                Outcome::Put(new) => (Some(encode(&new)), *new),
+                Outcome::Put(new) => (Some(encode(&new)?), *new),
                 Outcome::Gone => (None, stored.clone()),
             };
             let mut txn = Txn::new().at(&key, revision);
@@ -417,9 +417,9 @@ impl Registry {
                 return Ok((result, draft));
             }
             match draft.commit(&*self.store) {
-                Ok(()) => return Ok((result, draft)),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(other) => return Err(other.into()),
+                Ok(true) => return Ok((result, draft)),
+                Ok(false) => {}
+                Err(other) => return Err(other),
             }
         }
         Err(too_busy())

@@ -31,12 +31,13 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use madang_access::Shares;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
@@ -58,8 +59,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How much a client may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest body, in bytes.
+    /// The longest body of a single resource or a patch, in bytes.
     pub body: usize,
+    /// The longest body of a bundle.
+    pub bundle: usize,
+    /// How long all bodies together may be that are read or worked on at a time.
+    pub bodies: usize,
     /// How long a connection may wait for a whole head of a request, the first one or the next.
     pub head_time: Duration,
     /// How long a request's body may take to come.
@@ -75,7 +80,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            body: 16 << 20,
+            body: 3 << 20,
+            bundle: 16 << 20,
+            bodies: 64 << 20,
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(30),
             connections: 2048,
@@ -156,8 +163,11 @@ impl Server {
         let limits = self.limits;
         let room = Arc::new(Semaphore::new(limits.connections as usize));
         let tls_room = Arc::new(Semaphore::new(limits.tls_connections as usize));
+        // Nobody takes all of it: not from one address.
+        let shares = Arc::new(Mutex::new(Shares::new(limits.tls_connections as usize / 2, usize::MAX)));
         let (access, pages) = (self.access.clone(), Pages::default());
-        let api = Arc::new(Api { registry, runtime, access, limits, phase: phases, pages });
+        let bodies = Arc::new(Semaphore::new(limits.bodies));
+        let api = Arc::new(Api { registry, runtime, access, limits, bodies, phase: phases, pages });
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
@@ -167,7 +177,7 @@ impl Server {
                     Err(error) => not_accepted(&error).await,
                 },
                 accepted = arriving(self.tls.as_ref()) => match (accepted, &self.access) {
-                    (Ok(arriving), Some(access)) => start_tls(&api, access, &tls_room, arriving),
+                    (Ok(arriving), Some(access)) => start_tls(&api, access, &tls_room, &shares, arriving),
                     (Ok(_), None) => {}
                     (Err(error), _) => not_accepted(&error).await,
                 },
@@ -231,17 +241,44 @@ fn start(api: &Arc<Api>, access: Option<&Arc<Access>>, room: &Arc<Semaphore>, st
 }
 
 /// A connection too many over TLS is closed: whoever it is, the handshake would cost more than the answer.
-fn start_tls(api: &Arc<Api>, access: &Arc<Access>, room: &Arc<Semaphore>, arriving: Arriving) {
-    let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
-        tracing::warn!("a connection over TLS was closed: too many are open");
+fn start_tls(
+    api: &Arc<Api>,
+    access: &Arc<Access>,
+    room: &Arc<Semaphore>,
+    shares: &Arc<Mutex<Shares>>,
+    arriving: Arriving,
+) {
+    let share = Share::take(shares, arriving.network());
+    let (Some(share), Ok(permit)) = (share, Arc::clone(room).try_acquire_owned()) else {
+        tracing::warn!(from = arriving.network(), "a connection over TLS was closed: too many are open");
         return;
     };
     let (api, access) = (Arc::clone(api), Arc::clone(access));
     tokio::spawn(async move {
+        let _share = share;
         let Some((stream, peer)) = arriving.shake().await else { return };
         let guard = Guard { api: Arc::clone(&api), access, peer: Arc::new(peer), credentials: None };
         connection(api, Some(guard), None, stream, Arc::new(permit)).await;
     });
+}
+
+/// One of the connections that an address may have.
+struct Share {
+    shares: Arc<Mutex<Shares>>,
+    network: String,
+}
+
+impl Share {
+    fn take(shares: &Arc<Mutex<Shares>>, network: String) -> Option<Self> {
+        shares.lock().unwrap_or_else(PoisonError::into_inner).take(&network).ok()?;
+        Some(Self { shares: Arc::clone(shares), network })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).give(&self.network);
+    }
 }
 
 /// One connection, from its first to its last request. What it is upgraded to holds the permit too.

@@ -227,9 +227,76 @@ async fn a_connection_that_was_silent_too_long_ends_with_a_word() {
 }
 
 #[tokio::test]
+async fn what_goes_on_ends_with_the_right_to_it() {
+    let again = Duration::from_millis(200);
+    let world = World::with(AccessLimits { again, ..AccessLimits::default() }).await;
+    world.bind("view", "dev");
+    let ana = world.user("ana", &["dev"], CredentialKind::Token).await;
+    let ben = world.user("ben", &["dev"], CredentialKind::Certificate).await;
+    let watch = |options: &[String]| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--no-buffer", "--cacert"]).arg(world.file("tls/ca.crt")).args(options);
+        curl.arg(format!("https://{}{VPCS}?watch=true&timeoutSeconds=99999999", world.address));
+        curl.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+    };
+    let (of_ana, of_ben) = (watch(&ana), watch(&ben));
+    tokio::time::sleep(3 * again).await;
+    world.registry.create(typed(vpc("seen"))).unwrap();
+    world.client.delete_user("ana").await.unwrap();
+    let ended = soon(of_ana.wait_with_output()).await.unwrap();
+    assert!(ended.status.success(), "it ends as any watch does: {ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("seen"), "{ended:?}");
+    let view = typed(json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "dev-view", "namespace": "default" }, "subjects": [],
+        "roleRef": { "kind": "ClusterRole", "apiGroup": "rbac.authorization.k8s.io", "name": "view" } }));
+    world.registry.delete(&view.object_ref()).unwrap();
+    soon(of_ben.wait_with_output()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_with_signs_of_a_url_is_a_name() {
+    let world = World::new().await;
+    let root = world.user("root", &["system:masters"], CredentialKind::Token).await;
+    let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";
+    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "x#y?z" }, "rules": [] });
+    assert_eq!(world.curl("POST", roles, &root, Some(&role)).await.code, 201);
+    let name = format!("{roles}/x%23y%3Fz");
+    assert_eq!(world.get(&name, &root).await.body["metadata"]["name"], "x#y?z");
+    let object = typed(role).object_ref();
+    assert_eq!(world.client.get(&object).await.unwrap().metadata().name, "x#y?z");
+    assert_eq!(world.curl("DELETE", &name, &root, None).await.code, 200);
+    assert_eq!(world.get(&name, &root).await.code, 404);
+}
+
+#[tokio::test]
+async fn strangers_do_not_fill_the_audit_log() {
+    let world = World::new().await;
+    let long = format!("/{}", "x".repeat(20_000));
+    assert_eq!(world.get(&long, &[]).await.code, 401);
+    let mut requests = String::new();
+    for _ in 0..400 {
+        requests += &format!("url = https://{}/nowhere\noutput = /dev/null\n", world.address);
+    }
+    let config = world.file("requests");
+    std::fs::write(&config, requests).unwrap();
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--cacert"]).arg(world.file("tls/ca.crt")).arg("--config").arg(config);
+    assert!(soon(curl.status()).await.unwrap().success());
+    let lines = world.audit().await;
+    let path = lines[0]["path"].as_str().unwrap();
+    assert!(path.len() < 300 && path.ends_with("..."), "{path}");
+    let refused = lines.iter().filter(|line| line["code"] == 401 || line["code"] == 429).count();
+    let counted: u64 = lines.iter().filter_map(|line| line["refusedRequests"].as_u64()).sum();
+    assert!((100..150).contains(&refused), "{refused}");
+    assert_eq!(refused as u64 + counted, 401, "those without a line are counted");
+}
+
+#[tokio::test]
 async fn too_many_requests_and_watches_are_refused_with_a_time_to_wait() {
     let rate = madang_access::Rate { per_second: 1, burst: 3 };
-    let world = World::with(AccessLimits { rate, watches_each: 1, watches: 10 }).await;
+    let world =
+        World::with(AccessLimits { rate, watches_each: 1, watches: 10, ..AccessLimits::default() }).await;
     world.bind("view", "dev");
     let ana = world.user("ana", &["dev"], CredentialKind::Token).await;
     let mut watching = Command::new("curl");

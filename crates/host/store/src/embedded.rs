@@ -36,7 +36,7 @@ use std::thread::JoinHandle;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 use tokio::sync::watch;
 
-use crate::{Event, KEPT_EVENTS, Page, Revision, Store, StoreError, Txn, Versioned};
+use crate::{Event, KEPT_BYTES, KEPT_EVENTS, Page, Revision, Store, StoreError, Txn, Versioned};
 use files::{Disk, Files, INDEX};
 pub use inspect::{Condition, FileState, Inspection, inspect, peek};
 pub use open::{Damage, Recovery};
@@ -48,6 +48,8 @@ use writer::{Job, Writer};
 pub struct Options {
     /// How many of the latest events are kept.
     pub kept_events: u64,
+    /// How long their keys and values may be in all, in bytes: fewer are kept, if they are more.
+    pub kept_bytes: u64,
     /// How much of the index is kept in memory, in bytes.
     pub cache: usize,
     /// How long the journal becomes, in bytes, before there is another snapshot; or twice as long as the last snapshot,
@@ -57,7 +59,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { kept_events: KEPT_EVENTS, cache: 64 << 20, journal: 16 << 20 }
+        Self { kept_events: KEPT_EVENTS, kept_bytes: KEPT_BYTES, cache: 64 << 20, journal: 16 << 20 }
     }
 }
 

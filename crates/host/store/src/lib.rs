@@ -29,6 +29,9 @@ use tokio::sync::watch;
 /// How many events an engine keeps unless told otherwise.
 pub const KEPT_EVENTS: u64 = 100_000;
 
+/// How long the keys and values of the events that an engine keeps are in all, in bytes, unless told otherwise.
+pub const KEPT_BYTES: u64 = 256 << 20;
+
 /// A store of values by key. Every method may block for the disk; none needs an async runtime.
 pub trait Store: Send + Sync {
     /// The value at this key.

@@ -10,8 +10,10 @@ use crate::scalar::same;
 
 /// The most operations of a patch.
 const MAX_OPERATIONS: usize = 10_000;
-/// The most that the copies of a patch may add up to, in bytes of JSON, roughly: copies of copies grow fast.
+/// The most that the copies and moves of a patch may add up to, in bytes of JSON, roughly: copies of copies grow fast.
 const MAX_COPIED: usize = 3 << 20;
+/// How many places may be shifted in all, in lists and objects out of which or into which something is put.
+const MAX_SHIFTED: usize = 20_000_000;
 
 /// Why a patch was not carried out. Nothing of it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,8 +80,13 @@ pub enum PatchReason {
     #[error("the document would be more than {MAX_DEPTH} levels deep")]
     TooDeep,
     /// The copies are too much.
-    #[error("the copies of the patch are more than {MAX_COPIED} bytes")]
+    #[error("what the patch copies and moves is more than {MAX_COPIED} bytes")]
     TooMuch,
+    /// Long lists are changed too often.
+    #[error(
+        "the patch changes long lists or objects in too many places, one by one: replace them as a whole"
+    )]
+    TooSlow,
 }
 
 impl PatchError {
@@ -98,6 +105,24 @@ impl PatchError {
     }
 }
 
+/// What a patch may still do.
+struct Budget {
+    bytes: usize,
+    places: usize,
+}
+
+impl Budget {
+    fn copy(&mut self, value: &Value) -> Result<(), PatchReason> {
+        self.bytes = self.bytes.checked_sub(weight(value)).ok_or(PatchReason::TooMuch)?;
+        Ok(())
+    }
+
+    fn shift(&mut self, places: usize) -> Result<(), PatchReason> {
+        self.places = self.places.checked_sub(places).ok_or(PatchReason::TooSlow)?;
+        Ok(())
+    }
+}
+
 /// The target after the operations of the patch.
 pub fn json_patch(target: &Value, patch: &Value) -> Result<Value, PatchError> {
     let Value::Array(operations) = patch else { return Err(PatchError::NoList) };
@@ -105,9 +130,9 @@ pub fn json_patch(target: &Value, patch: &Value) -> Result<Value, PatchError> {
         return Err(PatchError::TooLong { count: operations.len() });
     }
     let mut document = target.clone();
-    let mut copied = 0;
+    let mut budget = Budget { bytes: MAX_COPIED, places: MAX_SHIFTED };
     for (index, operation) in operations.iter().enumerate() {
-        carry_out(&mut document, operation, &mut copied).map_err(|reason| {
+        carry_out(&mut document, operation, &mut budget).map_err(|reason| {
             let text = |name| operation.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             PatchError::Operation { index, operation: text("op"), path: text("path"), reason }
         })?;
@@ -115,7 +140,7 @@ pub fn json_patch(target: &Value, patch: &Value) -> Result<Value, PatchError> {
     Ok(document)
 }
 
-fn carry_out(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), PatchReason> {
+fn carry_out(document: &mut Value, operation: &Value, budget: &mut Budget) -> Result<(), PatchReason> {
     if !operation.is_object() {
         return Err(PatchReason::NoObject);
     }
@@ -126,8 +151,8 @@ fn carry_out(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
     let value = || operation.get("value").ok_or(PatchReason::Member("value"));
     let path = || pointer("path");
     match operation.get("op").and_then(Value::as_str).unwrap_or_default() {
-        "add" => add(document, &path()?, value()?.clone()),
-        "remove" => path()?.remove(document).map(drop),
+        "add" => add(document, &path()?, value()?.clone(), budget),
+        "remove" => path()?.remove(document, budget).map(drop),
         "replace" => {
             let (path, value) = (path()?, value()?);
             is_shallow(&path, value)?;
@@ -142,18 +167,16 @@ fn carry_out(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
             if path.is_below(&from) {
                 return Err(PatchReason::IntoItself(from.to_string()));
             }
-            let value = from.remove(document)?;
-            add(document, &path, value)
+            budget.copy(from.find(document)?)?;
+            let value = from.remove(document, budget)?;
+            add(document, &path, value, budget)
         }
         "copy" => {
             let (from, path) = (pointer("from")?, path()?);
             let value = from.find(document)?;
-            *copied += weight(value);
-            if *copied > MAX_COPIED {
-                return Err(PatchReason::TooMuch);
-            }
+            budget.copy(value)?;
             let value = value.clone();
-            add(document, &path, value)
+            add(document, &path, value, budget)
         }
         "test" => {
             let (path, value) = (path()?, value()?);
@@ -163,9 +186,9 @@ fn carry_out(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
     }
 }
 
-fn add(document: &mut Value, path: &Pointer, value: Value) -> Result<(), PatchReason> {
+fn add(document: &mut Value, path: &Pointer, value: Value, budget: &mut Budget) -> Result<(), PatchReason> {
     is_shallow(path, &value)?;
-    path.add(document, value)
+    path.add(document, value, budget)
 }
 
 fn is_shallow(path: &Pointer, value: &Value) -> Result<(), PatchReason> {

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 
 use crate::addresses::{overlaps, special};
-use crate::fields::Problem;
+use crate::fields::{MOST_PROBLEMS, Problem};
 use crate::formats::ipv6;
 use crate::words::quote;
 use crate::{Diagnostic, PoolEntry, Resource};
@@ -47,7 +47,13 @@ struct Found(Vec<Problem>);
 
 impl Found {
     fn add(&mut self, path: impl AsRef<str>, diagnostic: Diagnostic) {
-        self.0.push(Problem::new(path.as_ref(), diagnostic));
+        self.push(Problem::new(path.as_ref(), diagnostic));
+    }
+
+    fn push(&mut self, problem: Problem) {
+        if self.0.len() < MOST_PROBLEMS {
+            self.0.push(problem);
+        }
     }
 
     fn address(&mut self, path: &str, address: Option<IpAddr>) {

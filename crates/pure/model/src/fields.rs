@@ -8,7 +8,7 @@ use crate::shape::{Field, Shape};
 use crate::words::{and, describe, flow, nearest, quote};
 
 /// More than this is not looked for in one document.
-const MOST_PROBLEMS: usize = 100;
+pub(crate) const MOST_PROBLEMS: usize = 100;
 /// Fields and values that are planned.
 const PLANNED: [&str; 6] = ["container", "vm", "instance", "peering", "vpn", "unreachable"];
 
@@ -76,15 +76,17 @@ fn below(path: &str, name: &str) -> String {
 pub(crate) fn prune(shape: &Shape, value: &mut Value, path: &str, gone: &mut Vec<Problem>) {
     match (shape, value) {
         (Shape::Fields(known), Value::Object(written)) => {
-            let names: Vec<String> = written.keys().cloned().collect();
-            for name in names {
-                let path = below(path, &name);
-                match known.iter().find(|field| field.name == name) {
-                    Some(field) => prune(&field.shape, &mut written[&name], &path, gone),
-                    None => {
-                        gone.push(unknown_field(&name, &path, known, written));
-                        written.shift_remove(&name);
-                    }
+            let is_known = |name: &str| known.iter().any(|field| field.name == name);
+            let unknown: Vec<&String> = written.keys().filter(|name| !is_known(name)).collect();
+            let room = MOST_PROBLEMS.saturating_sub(gone.len());
+            let said = unknown.iter().take(room);
+            gone.extend(said.map(|name| unknown_field(name, &below(path, name), known, written)));
+            if !unknown.is_empty() {
+                written.retain(|name, _| is_known(name));
+            }
+            for (name, value) in written {
+                if let Some(field) = known.iter().find(|field| field.name == *name) {
+                    prune(&field.shape, value, &below(path, name), gone);
                 }
             }
         }

@@ -4,9 +4,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use madang_model::{
     Document, IngressRule, Kind, Model, Resource, RouteTarget, RuleProtocol, SourceFile, allocate, check,
-    from_json, locate, origin, parse,
+    from_json, locate, origin, parse, prune_unknown,
 };
 
 const EVERYTHING: &str = "
@@ -275,4 +277,25 @@ fn ten_thousand_mistakes_cost_little() {
     println!("checked in {:?}", start.elapsed());
     assert_eq!(diagnostics.len(), 10_000 + 10_000 + 6_000);
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn nothing_that_is_sent_takes_long_to_refuse() {
+    let role = |verbs: usize, resources: usize| {
+        json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "r" },
+            "rules": [{ "verbs": vec!["get"; verbs], "apiGroups": vec!["a"; 10], "resources": vec!["b"; resources] }] })
+    };
+    assert!(from_json(role(10, 100)).is_ok());
+    let refused = from_json(role(2000, 2000)).unwrap_err();
+    assert!(refused[0].to_string().contains("stands for 40000000 permissions"), "{refused:?}");
+    let mut unknown =
+        json!({ "apiVersion": "madang.dev/v1alpha1", "kind": "Vpc", "metadata": { "name": "a" } });
+    unknown["spec"] =
+        (0..300_000).map(|n| (format!("f{n}"), 0.into())).collect::<serde_json::Map<_, _>>().into();
+    assert!(prune_unknown(&mut unknown).len() <= 100);
+    assert_eq!(unknown["spec"], json!({}));
+    let labels: serde_json::Map<_, _> = (0..300_000).map(|n| (format!("-{n}"), "x".into())).collect();
+    let labelled = json!({ "apiVersion": "madang.dev/v1alpha1", "kind": "Vpc", "spec": { "cidrs": ["10.0.0.0/16"] },
+        "metadata": { "name": "a", "labels": labels } });
+    assert!(from_json(labelled).unwrap_err().len() <= 100);
 }

@@ -129,7 +129,9 @@ fn differences(old: &Resource, new: &Resource) -> Vec<FieldChange> {
         let of = |wanted: &Map<String, Value>| wanted.get(part).unwrap_or(&nothing).clone();
         diff(part, &of(&old_wanted), &of(&new_wanted), &mut fields);
     }
-    let held = |path: &str| path.starts_with("data") || path.starts_with("stringData");
+    // kubectl keeps all that was applied in an annotation.
+    let held =
+        |path: &str| ["data", "stringData", "metadata.annotations"].iter().any(|p| path.starts_with(p));
     let secret = |change: &&mut FieldChange| old.kind() == Kind::Secret && held(&change.path);
     for change in fields.iter_mut().filter(secret) {
         [&mut change.before, &mut change.after].into_iter().flatten().for_each(veil);

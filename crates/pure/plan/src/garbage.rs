@@ -5,6 +5,7 @@
 //! orphaned stays until none names it any more. All of it is decided from one moment's resources, so it goes on where it
 //! was after a restart.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use madang_model::{Kind, ObjectRef, OwnerReference, Resource};
@@ -59,29 +60,35 @@ pub fn garbage(resources: &[Resource]) -> Vec<Chore<'_>> {
 
 /// All resources that could not do without these: what belongs to them alone, and what belongs to that.
 pub fn dependants<'a>(resources: &'a [Resource], of: &BTreeSet<String>) -> Vec<&'a Resource> {
-    let mut gone = of.clone();
-    let mut found: Vec<&Resource> = Vec::new();
-    loop {
-        let belongs = |resource: &&Resource| {
-            let metadata = resource.metadata();
-            let uid = metadata.uid.as_deref().unwrap_or_default();
-            !gone.contains(uid)
-                && !metadata.owner_references.is_empty()
-                && metadata.owner_references.iter().all(|owner| gone.contains(&owner.uid))
-        };
-        let more: Vec<&Resource> = resources.iter().filter(belongs).collect();
-        if more.is_empty() {
-            return found;
+    let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (n, resource) in resources.iter().enumerate() {
+        for owner in &resource.metadata().owner_references {
+            named.entry(&owner.uid).or_default().push(n);
         }
-        gone.extend(more.iter().filter_map(|resource| resource.metadata().uid.clone()));
+    }
+    let mut gone: BTreeSet<&str> = of.iter().map(String::as_str).collect();
+    let (mut found, mut last) = (Vec::new(), gone.clone());
+    while !last.is_empty() {
+        let asked: BTreeSet<usize> =
+            last.iter().filter_map(|uid| named.get(uid)).flatten().copied().collect();
+        let belongs = |resource: &&Resource| {
+            let mut owners = resource.metadata().owner_references.iter();
+            !gone.contains(uid(resource)) && owners.all(|owner| gone.contains(owner.uid.as_str()))
+        };
+        let more: Vec<&Resource> = asked.into_iter().map(|n| &resources[n]).filter(belongs).collect();
+        last = more.iter().map(|resource| uid(resource)).collect();
+        gone.extend(&last);
         found.extend(more);
     }
+    found
 }
 
 /// Who belongs to whom.
 struct Family<'a> {
     by_uid: BTreeMap<&'a str, &'a Resource>,
     dependants: BTreeMap<&'a str, Vec<Dependant<'a>>>,
+    /// Those that wait until others have gone, and among which of them they wait for each other.
+    circles: BTreeMap<&'a str, usize>,
 }
 
 /// A resource, and how it names an owner.
@@ -102,7 +109,8 @@ enum Owner {
 
 impl<'a> Family<'a> {
     fn of(resources: &'a [Resource]) -> Self {
-        let mut family = Self { by_uid: BTreeMap::new(), dependants: BTreeMap::new() };
+        let mut family =
+            Self { by_uid: BTreeMap::new(), dependants: BTreeMap::new(), circles: BTreeMap::new() };
         for resource in resources {
             let metadata = resource.metadata();
             family.by_uid.extend(metadata.uid.as_deref().map(|uid| (uid, resource)));
@@ -110,6 +118,7 @@ impl<'a> Family<'a> {
                 family.dependants.entry(owner.uid.as_str()).or_default().push((resource, owner));
             }
         }
+        family.find_circles();
         family
     }
 
@@ -153,21 +162,56 @@ impl<'a> Family<'a> {
         if is_going(resource, ORPHAN_FINALIZER) && !self.dependants(resource).any(stays) {
             done.push(ChoreKind::Finalize(ORPHAN_FINALIZER));
         }
-        let blocks = |dependant: &Resource| !self.leads_to(dependant, resource, &mut BTreeSet::new());
+        // In a circle nobody would ever go: there nobody waits for another.
+        let blocks = |dependant: &Resource| self.circle(dependant) != self.circle(resource);
         if is_going(resource, FOREGROUND_FINALIZER) && !self.blockers(resource).any(blocks) {
             done.push(ChoreKind::Finalize(FOREGROUND_FINALIZER));
         }
         done
     }
 
-    /// Whether a resource waits for the other one, through whatever is between: in a circle nobody would ever go.
-    fn leads_to<'b>(&'b self, from: &'b Resource, to: &Resource, seen: &mut BTreeSet<&'b str>) -> bool {
-        let uid = from.metadata().uid.as_deref().unwrap_or_default();
-        is_going(from, FOREGROUND_FINALIZER)
-            && seen.insert(uid)
-            && self
-                .blockers(from)
-                .any(|next| next.metadata().uid == to.metadata().uid || self.leads_to(next, to, seen))
+    /// Which of those that wait for each other this resource is among, if it waits.
+    fn circle(&self, resource: &Resource) -> Option<usize> {
+        self.circles.get(uid(resource)).copied()
+    }
+
+    /// Tells apart those that wait for each other, through whatever is between: a number for each such set (the strongly
+    /// connected components, by Kosaraju's two walks).
+    fn find_circles(&mut self) {
+        let waiting = || self.by_uid.values().copied().filter(|r| is_going(r, FOREGROUND_FINALIZER));
+        let waits_for = |owner: &'a Resource| {
+            self.blockers(owner).filter(|blocker| is_going(blocker, FOREGROUND_FINALIZER))
+        };
+        let mut awaited: BTreeMap<&str, Vec<&'a Resource>> = BTreeMap::new();
+        for owner in waiting() {
+            for blocker in waits_for(owner) {
+                awaited.entry(uid(blocker)).or_default().push(owner);
+            }
+        }
+        // Whoever waits comes behind those that it waits for.
+        let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+        for first in waiting() {
+            let mut open = vec![(first, false)];
+            while let Some((next, is_left)) = open.pop() {
+                if is_left {
+                    order.push(next);
+                } else if seen.insert(uid(next)) {
+                    open.push((next, true));
+                    open.extend(waits_for(next).map(|blocker| (blocker, false)));
+                }
+            }
+        }
+        let mut circles = BTreeMap::new();
+        for (number, first) in order.into_iter().rev().enumerate() {
+            let mut open = vec![first];
+            while let Some(next) = open.pop() {
+                if let Entry::Vacant(place) = circles.entry(uid(next)) {
+                    place.insert(number);
+                    open.extend(awaited.get(uid(next)).into_iter().flatten());
+                }
+            }
+        }
+        self.circles = circles;
     }
 
     /// Those that keep an owner from going, if it is deleted in the foreground.
@@ -177,8 +221,7 @@ impl<'a> Family<'a> {
     }
 
     fn dependants(&self, owner: &Resource) -> impl Iterator<Item = Dependant<'a>> {
-        let uid = owner.metadata().uid.as_deref().unwrap_or_default();
-        let all = self.dependants.get(uid).map_or(&[][..], Vec::as_slice);
+        let all = self.dependants.get(uid(owner)).map_or(&[][..], Vec::as_slice);
         all.iter().copied().filter(|dependant| self.owner(*dependant) != Owner::Gone)
     }
 }
@@ -192,6 +235,10 @@ fn kind(owner: &OwnerReference) -> Option<Kind> {
 /// What belongs to a project can only be owned there, or by something of the host; what is of the host, only by the latter.
 fn can_own(kind: Kind, resource: &Resource) -> bool {
     resource.kind().is_namespaced() || !kind.is_namespaced()
+}
+
+fn uid(resource: &Resource) -> &str {
+    resource.metadata().uid.as_deref().unwrap_or_default()
 }
 
 fn is_going(resource: &Resource, finalizer: &str) -> bool {

@@ -29,7 +29,7 @@ pub enum Peer {
 
 impl Peer {
     /// Who may be one and the same, if nobody says who it is: an IPv4 address, or an IPv6 network of one site.
-    pub(super) fn network(&self) -> String {
+    pub(crate) fn network(&self) -> String {
         match self {
             Self::Socket { .. } => "the socket".to_owned(),
             Self::Tls { address, .. } => match address.ip().to_canonical() {

@@ -134,11 +134,12 @@ impl Access {
         }
         let user = self.users.get(name)?;
         self.may_be(&caller.user, name, &user.spec.groups)?;
-        let now = Timestamp::now();
+        let (now, uid) = (Timestamp::now(), user.metadata.uid.as_deref());
         let mut issued = match (kind, &self.endpoint) {
-            (CredentialKind::Token, _) => self.users.add_token(name, life, now)?,
+            (CredentialKind::Token, _) => self.users.add_token(name, uid, life, now)?,
             (CredentialKind::Certificate, Some(endpoint)) => self.users.add_certificate(
                 name,
+                uid,
                 &endpoint.authority,
                 life.unwrap_or(CERTIFICATE_LIFE),
                 now,

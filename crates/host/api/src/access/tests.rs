@@ -7,6 +7,7 @@ use madang_store::Memory;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Bundle;
 
 /// A store, its resources, and who may do what with them.
 struct World {
@@ -40,7 +41,7 @@ impl World {
     fn user(&self, name: &str, groups: &[&str]) -> HeaderMap {
         let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
         self.access.users.create(name, &groups, Timestamp::now()).unwrap();
-        let token = self.access.users.add_token(name, None, Timestamp::now()).unwrap().token.unwrap();
+        let token = self.access.users.add_token(name, None, None, Timestamp::now()).unwrap().token.unwrap();
         HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
     }
 
@@ -91,7 +92,7 @@ fn what_is_written_counts_in_the_next_request() {
     let caller = world.admit(&ana, &list("shop")).unwrap();
     assert_eq!((caller.user.name.as_str(), caller.user.groups.join(" ")), ("ana", "dev".to_owned()));
     assert!(world.admit(&ana, &list("default")).is_err(), "in this project alone");
-    let object = madang_model::ObjectRef {
+    let object = ObjectRef {
         kind: madang_model::Kind::RoleBinding,
         namespace: "shop".to_owned(),
         name: "look".to_owned(),
@@ -147,7 +148,7 @@ fn nobody_can_see_that_it_lives_and_nothing_else() {
 #[test]
 fn the_socket_may_do_everything_and_is_not_counted() {
     let rate = Rate { per_second: 1, burst: 1 };
-    let world = World::with(AccessLimits { rate, watches_each: 0, watches: 0 });
+    let world = World::with(AccessLimits { rate, watches_each: 0, watches: 0, ..AccessLimits::default() });
     let socket = Peer::Socket { uid: Some(0), gid: Some(0), pid: None };
     for _ in 0..5 {
         let caller =
@@ -160,7 +161,7 @@ fn the_socket_may_do_everything_and_is_not_counted() {
 #[test]
 fn a_user_who_asks_too_often_is_told_when_to_come_again() {
     let rate = Rate { per_second: 1, burst: 2 };
-    let world = World::with(AccessLimits { rate, watches_each: 1, watches: 1 });
+    let world = World::with(AccessLimits { rate, watches_each: 1, watches: 1, ..AccessLimits::default() });
     let (ana, root) = (world.user("ana", &[]), world.user("root", &[MASTERS]));
     let health = Attributes::path("get", "/healthz");
     for _ in 0..2 {
@@ -219,20 +220,43 @@ fn a_bundle_is_as_much_as_each_of_its_parts() {
     world.create(binding("shop", "edit", "edit", "ana"));
     world.create(vpc("shop", "old"));
     let ana = User::new("ana", [] as [&str; 0]);
-    let may = |bundle: Bundle| world.access.may_apply(&ana, &bundle).map_err(|error| error.message);
+    let may = |bundle: Bundle| {
+        let may = |object: &_, before: Option<&_>, after: Option<&_>| {
+            world.access.may_apply(&ana, object, before, after)
+        };
+        let applied = world.registry.apply_if(Bundle { dry_run: true, ..bundle }, may);
+        applied.map(drop).map_err(|error| error.message)
+    };
     let items = |items: Vec<Value>| Bundle { items, ..Bundle::default() };
     assert_eq!(may(items(vec![vpc("shop", "new"), vpc("shop", "old")])), Ok(()));
     let refused = may(items(vec![vpc("shop", "new"), vpc("other", "new")])).unwrap_err();
     assert!(refused.contains("cannot create") && refused.contains("\"other\""), "{refused}");
     let refused = may(items(vec![binding("shop", "mine", "cluster-admin", "ana")])).unwrap_err();
     assert!(refused.contains("cannot create resource \"rolebindings\""), "{refused}");
-    let object = |namespace: &str| madang_model::ObjectRef {
+    let object = |namespace: &str| ObjectRef {
         kind: madang_model::Kind::Vpc,
         namespace: namespace.to_owned(),
         name: "old".to_owned(),
     };
     assert_eq!(may(Bundle { delete: vec![object("shop")], ..Bundle::default() }), Ok(()));
     assert!(may(Bundle { delete: vec![object("other")], ..Bundle::default() }).is_err());
+    // Another name is a new resource, and the end of the old one.
+    world.create(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "creator", "namespace": "shop" },
+        "rules": [{ "verbs": ["create"], "apiGroups": ["madang.dev"], "resources": ["vpcs"] }],
+    }));
+    let mut creator = binding("shop", "create", "creator", "eve");
+    creator["roleRef"]["kind"] = "Role".into();
+    world.create(creator);
+    let eve = User::new("eve", [] as [&str; 0]);
+    let mut renamed = vpc("shop", "new");
+    renamed["metadata"]["annotations"] = json!({ "madang.dev/renamed-from": "old" });
+    let renames = Bundle { dry_run: true, ..items(vec![renamed]) };
+    assert_eq!(may(renames.clone()), Ok(()));
+    let refused =
+        world.registry.apply_if(renames, |o, b, a| world.access.may_apply(&eve, o, b, a)).unwrap_err();
+    assert!(refused.message.contains("cannot delete"), "{refused}");
     let mut applied = vpc("other", "applied");
     applied["metadata"]["annotations"] = json!({ "madang.dev/source-file": "/a.yaml" });
     world.create(applied.clone());

@@ -143,7 +143,9 @@ impl Users {
         let before = self.get(name)?;
         self.change(name, |account| {
             let user = account.user.take().ok_or_else(|| not_found(name))?;
-            account.revoked = Some(seconds(now));
+            // Clocks go back too: no certificate that it was given may begin later.
+            let given = user.credentials.iter().map(|credential| credential.created);
+            account.revoked = given.chain(account.revoked).chain([seconds(now)]).max();
             Ok((without_tokens(&user.credentials), ()))
         })?;
         Ok(before)
@@ -153,6 +155,7 @@ impl Users {
     pub(super) fn add_token(
         &self,
         name: &str,
+        uid: Option<&str>,
         life: Option<Duration>,
         now: Timestamp,
     ) -> Result<IssuedCredential, ApiError> {
@@ -165,7 +168,8 @@ impl Users {
             expires,
         };
         self.change(name, |account| {
-            let user = account.user.as_mut().ok_or_else(|| not_found(name))?;
+            let user =
+                account.user.as_mut().filter(|user| is_same(user, uid)).ok_or_else(|| not_found(name))?;
             let kept = KeptToken {
                 schema: SCHEMA,
                 user: name.to_owned(),
@@ -184,12 +188,14 @@ impl Users {
     pub(super) fn add_certificate(
         &self,
         name: &str,
+        uid: Option<&str>,
         authority: &Authority,
         life: Duration,
         now: Timestamp,
     ) -> Result<IssuedCredential, ApiError> {
         let (account, _) = self.find(name)?.ok_or_else(|| not_found(name))?;
-        let Present { uid, groups, .. } = account.user.ok_or_else(|| not_found(name))?;
+        let user = account.user.filter(|user| is_same(user, uid));
+        let Present { uid, groups, .. } = user.ok_or_else(|| not_found(name))?;
         let issued = authority.issue(name, &groups, now, life).map_err(internal)?;
         let credential = Credential {
             id: issued.serial.clone(),
@@ -278,6 +284,11 @@ impl Users {
         }
         Err(ApiError::new(Reason::Conflict, format!("others change user {name:?} all the time: try again")))
     }
+}
+
+/// Whether it is still this very user: another one of its name may be of other groups.
+fn is_same(user: &Present, uid: Option<&str>) -> bool {
+    uid.is_none_or(|uid| uid == user.uid)
 }
 
 /// Notes a credential, and forgets those that are over: their tokens go with the transaction.

@@ -101,11 +101,11 @@ fn half_a_line_spoils_only_itself() {
 fn a_full_disk_loses_lines_and_holds_up_nobody() {
     let (caller, asked) = (Caller::of_socket(), Attributes::path("post", "/shutdown"));
     let full = OpenFull::new();
-    let mut writer = Writer { file: full.rotating(), lost: Arc::default(), failing: false };
+    let mut writer = Writer { file: full.rotating(), missing: Arc::default(), failing: false };
     for _ in 0..3 {
         writer.write(&record("1", &asked, &caller).line(Timestamp::now()));
     }
-    assert_eq!(writer.lost.load(Ordering::Relaxed), 3);
+    assert_eq!(writer.missing.lost.load(Ordering::Relaxed), 3);
     assert!(writer.failing);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.log");

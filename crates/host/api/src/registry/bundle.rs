@@ -20,6 +20,16 @@ impl Registry {
     /// A plan is told whole: what cannot be changed is told as if it were deleted and created again, and why the bundle
     /// would be refused is part of the preview.
     pub fn apply(&self, bundle: Bundle) -> Result<BundleResult, ApiError> {
+        self.apply_if(bundle, |_, _, _| Ok(()))
+    }
+
+    /// The same, if it may be done: `may` is asked for each item, and for each other resource that the bundle changes or
+    /// deletes, with what it is in the state that is changed and what it shall be.
+    pub fn apply_if(
+        &self,
+        bundle: Bundle,
+        may: impl Fn(&ObjectRef, Option<&Resource>, Option<&Resource>) -> Result<(), ApiError>,
+    ) -> Result<BundleResult, ApiError> {
         let (plan, confirm) = (bundle.plan, bundle.confirm);
         let dry_run = bundle.dry_run || plan;
         let incoming = Incoming::read(bundle)?;
@@ -31,8 +41,15 @@ impl Registry {
             for event in incoming.objects.iter().chain(&incoming.delete).filter(|o| o.kind == Kind::Event) {
                 draft.include(self.find(event)?);
             }
+            for (object, item) in incoming.named() {
+                may(object, draft.before.get(object), item)?;
+            }
             let renames = Renames::of(&incoming.items, &draft.before).map_err(ApiError::invalid)?;
             let mut refused = incoming.merge(draft, &renames)?;
+            for object in incoming.others(draft) {
+                let after = draft.after.get(object).filter(|after| !is_going(after));
+                may(object, draft.before.get(object), after)?;
+            }
             if !plan && !refused.is_empty() {
                 return Err(ApiError::invalid(refused));
             }
@@ -133,6 +150,19 @@ impl Incoming {
         let new = self.objects.iter().filter(|object| !draft.before.contains_key(object));
         projects::open(&draft.after, new)?;
         Ok(fixed)
+    }
+
+    /// What the bundle names, and what it says that it shall be; none if it shall go.
+    fn named(&self) -> impl Iterator<Item = (&ObjectRef, Option<&Resource>)> {
+        let items = self.objects.iter().zip(self.items.iter().map(Some));
+        items.chain(self.delete.iter().map(|object| (object, None)))
+    }
+
+    /// What else it changed in the draft: what was pruned, and what got another name.
+    fn others<'a>(&'a self, draft: &'a Draft) -> impl Iterator<Item = &'a ObjectRef> {
+        let named: BTreeSet<_> = self.named().map(|(object, _)| object).collect();
+        let changed = |object: &&ObjectRef| draft.before.get(*object) != draft.after.get(*object);
+        draft.before.keys().filter(move |object| !named.contains(object)).filter(changed)
     }
 
     /// Why the bundle is refused for the sake of assertions.

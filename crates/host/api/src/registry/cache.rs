@@ -16,8 +16,12 @@ use crate::{ApiError, Reason};
 
 /// How many of the latest changes are kept for watches; older ones are read from the store.
 const KEPT: usize = 4096;
+/// How long what they are about may be in all, as it is stored.
+const KEPT_BYTES: usize = 64 << 20;
 /// How many events are read from the store at once.
 const BATCH: usize = 512;
+/// The same for who was away for long.
+const OLD_BATCH: usize = 64;
 
 /// A stored resource.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub struct Change {
     pub old: Option<Arc<Entry>>,
     /// What it is now; none if it is gone.
     pub new: Option<Arc<Entry>>,
+    /// How long both are, as they are stored.
+    size: usize,
 }
 
 impl Change {
@@ -76,6 +82,7 @@ pub(super) struct State {
     kinds: BTreeMap<Kind, Arc<Objects>>,
     /// The latest changes, all of those after `oldest`.
     log: VecDeque<Arc<Change>>,
+    log_bytes: usize,
     oldest: Revision,
     /// What stands in the store and cannot be read, by its key.
     damaged: BTreeMap<String, (ObjectRef, ApiError)>,
@@ -156,8 +163,13 @@ impl Cache {
         Ok((state.kinds.clone(), state.revision))
     }
 
-    /// What happened after this revision, in order, and where to go on: a part of it, if it is much.
-    pub(super) fn changes(&self, after: Revision) -> Result<(Vec<Arc<Change>>, Revision), ApiError> {
+    /// What happened after this revision to resources of these kinds (none: of all; some of others may be among them), in
+    /// order, and where to go on: a part of it, if it is much.
+    pub(super) fn changes(
+        &self,
+        after: Revision,
+        kinds: &[Kind],
+    ) -> Result<(Vec<Arc<Change>>, Revision), ApiError> {
         let state = self.state()?;
         if after > state.revision {
             let message = format!(
@@ -171,14 +183,19 @@ impl Cache {
             return Ok((state.log.range(from..).cloned().collect(), state.revision));
         }
         drop(state);
-        self.old_changes(after)
+        self.old_changes(after, kinds)
+    }
+
+    /// Whether what happened after this revision has to be read from the store, which takes a while.
+    pub(super) fn is_old(&self, after: Revision) -> Result<bool, ApiError> {
+        Ok(after < self.state()?.oldest)
     }
 
     /// The same, of what is not in memory any more.
-    fn old_changes(&self, after: Revision) -> Result<(Vec<Arc<Change>>, Revision), ApiError> {
-        let events = self.store.events(after, BATCH)?;
+    fn old_changes(&self, after: Revision, kinds: &[Kind]) -> Result<(Vec<Arc<Change>>, Revision), ApiError> {
+        let events = self.store.events(after, OLD_BATCH)?;
         let last = events.last().map_or_else(|| *self.store.changed().borrow(), |last| last.revision);
-        let changes = events.iter().filter_map(change).collect::<Result<_, _>>()?;
+        let changes = events.iter().filter_map(|event| change(event, kinds)).collect::<Result<_, _>>()?;
         Ok((changes, last))
     }
 }
@@ -201,12 +218,14 @@ impl State {
         if old.is_none() && new.is_none() {
             return;
         }
-        self.log.push_back(Arc::new(Change { revision: event.revision, object, old, new }));
-        while self.log.len() > KEPT {
+        let size = size(event);
+        self.log_bytes += size;
+        self.log.push_back(Arc::new(Change { revision: event.revision, object, old, new, size }));
+        while self.log.len() > KEPT || self.log_bytes > KEPT_BYTES {
             // A revision is kept whole or not at all.
-            if let Some(first) = self.log.pop_front() {
-                self.oldest = first.revision;
-            }
+            let Some(first) = self.log.pop_front() else { break };
+            self.log_bytes -= first.size;
+            self.oldest = first.revision;
         }
     }
 
@@ -239,8 +258,12 @@ fn gone(old: &Entry, revision: Revision) -> Arc<Entry> {
     Entry::new(stored::at(old.resource.clone(), revision))
 }
 
-fn change(event: &Event) -> Option<Result<Arc<Change>, ApiError>> {
-    let object = object_of(&event.key)?;
+fn size(event: &Event) -> usize {
+    [&event.previous, &event.new].into_iter().flatten().map(|value| value.len()).sum()
+}
+
+fn change(event: &Event, kinds: &[Kind]) -> Option<Result<Arc<Change>, ApiError>> {
+    let object = object_of(&event.key).filter(|o| kinds.is_empty() || kinds.contains(&o.kind))?;
     let read = |value: &madang_store::Value| decode(&event.key, value, event.revision).map(Entry::new);
     let both = || {
         let (old, new) = (event.previous.as_ref().map(read), event.new.as_ref().map(read));
@@ -249,6 +272,7 @@ fn change(event: &Event) -> Option<Result<Arc<Change>, ApiError>> {
             object,
             old: old.transpose()?,
             new: new.transpose()?,
+            size: size(event),
         }))
     };
     Some(both())

@@ -152,8 +152,9 @@ impl Draft {
         wrong
     }
 
-    /// Commits what changed, if anything did. Afterwards, what is in `after` is what is stored.
-    pub(super) fn commit(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    /// Commits what changed, if anything did. Afterwards, what is in `after` is what is stored. Whether it was done: not
+    /// if somebody else was faster.
+    pub(super) fn commit(&mut self, store: &dyn Store) -> Result<bool, ApiError> {
         let changed: Vec<_> = self
             .after
             .iter()
@@ -168,24 +169,27 @@ impl Draft {
         }
         for object in &changed {
             let key = key(object);
-            txn = self.compared(txn, object, &key).put(key, encode(&self.after[object]));
+            txn = self.compared(txn, object, &key).put(key, encode(&self.after[object])?);
         }
         for object in &gone {
             let key = key(object);
             txn = self.compared(txn, object, &key).delete(key);
         }
         if txn.puts.is_empty() && txn.deletes.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let expect = self.guard.map_or(Expect::Absent, Expect::At);
         txn.compares.push(madang_store::Compare { key: GUARD.to_owned(), expect });
-        let revision = store.commit(heeded(txn))?;
+        let revision = match store.commit(heeded(txn)) {
+            Err(StoreError::Conflict { .. }) => return Ok(false),
+            done => done?,
+        };
         for object in changed {
             if let Some(resource) = self.after.remove(&object) {
                 self.after.insert(object, stored::at(resource, revision));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn compared(&self, txn: Txn, object: &ObjectRef, key: &str) -> Txn {

@@ -65,10 +65,10 @@ impl Registry {
     fn with_event(&self, txn: Txn, event: &Resource) -> Result<Txn, ApiError> {
         let key = key(&event.object_ref());
         let Some(stored) = self.find(&event.object_ref())? else {
-            return Ok(txn.absent(&key).put(key, encode(&newborn(event.clone())?)));
+            return Ok(txn.absent(&key).put(key, encode(&newborn(event.clone())?)?));
         };
         let mut new = stored.clone();
         new.take_spec(event);
-        Ok(txn.at(&key, stored::revision(&stored)?).put(key, encode(&new)))
+        Ok(txn.at(&key, stored::revision(&stored)?).put(key, encode(&new)?))
     }
 }

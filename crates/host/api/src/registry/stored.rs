@@ -4,13 +4,16 @@ use madang_model::{Kind, ObjectRef, Resource};
 use madang_store::{Revision, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::ApiError;
+use crate::{ApiError, Reason};
 
 /// All resources stand below this.
 pub(super) const PREFIX: &str = "/registry/";
 
 /// The version of what is written.
 const SCHEMA: u32 = 1;
+
+/// The largest resource, in bytes of what is written: as much as etcd takes.
+const LARGEST: usize = 3 << 19;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -38,12 +41,21 @@ pub(super) fn object_of(key: &str) -> Option<ObjectRef> {
     Some(ObjectRef::in_namespace(kind, namespace, name))
 }
 
-/// What is written of a resource: all but its resourceVersion, which the store knows.
-pub(super) fn encode(resource: &Resource) -> Value {
+/// What is written of a resource: all but its resourceVersion, which the store knows. Refused if it is too large.
+pub(super) fn encode(resource: &Resource) -> Result<Value, ApiError> {
+    let object = resource.object_ref();
     let mut resource = resource.clone();
     resource.metadata_mut().resource_version = None;
     let stored = Stored { schema: SCHEMA, resource: resource.to_json() };
-    serde_json::to_vec(&stored).expect("a JSON value has a text").into()
+    let text = serde_json::to_vec(&stored).expect("a JSON value has a text");
+    if text.len() > LARGEST {
+        let message = format!(
+            "{object} has {} bytes as JSON, more than the {LARGEST} that a resource may have",
+            text.len()
+        );
+        return Err(ApiError::new(Reason::RequestEntityTooLarge, message).about(&object));
+    }
+    Ok(text.into())
 }
 
 /// The resource that was written.

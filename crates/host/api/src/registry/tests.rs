@@ -335,3 +335,17 @@ fn what_a_newer_build_stored_is_named() {
     store.commit(Txn::new().put("/registry/vpcs/default/shop", b"{".as_slice())).unwrap();
     assert_eq!(reason(registry.list(Kind::Vpc)), Reason::InternalError, "damage is not left out silently");
 }
+
+#[test]
+fn what_is_too_large_is_refused_however_it_is_written() {
+    let registry = registry();
+    let secret = |length: usize| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" }, "stringData": { "a": "x".repeat(length) } });
+    assert_eq!(reason(registry.create(typed(secret(1_200_000)))), Reason::RequestEntityTooLarge);
+    assert_eq!(reason(registry.apply(bundle(&[secret(1_200_000)]))), Reason::RequestEntityTooLarge);
+    let small = registry.create(typed(secret(1_000_000))).unwrap();
+    let grow = |_: &Resource| Ok(typed(secret(1_200_000)));
+    assert_eq!(reason(registry.modify(&small.object_ref(), false, grow)), Reason::RequestEntityTooLarge);
+    let mut noted = vpc("noted");
+    noted["metadata"]["annotations"] = json!({ "a": "x".repeat(300_000) });
+    assert!(madang_model::from_json(noted).is_err());
+}

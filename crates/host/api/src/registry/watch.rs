@@ -53,19 +53,52 @@ impl Watch {
     /// watch from there. Nothing is lost if the future is dropped.
     pub async fn next_change(&mut self) -> Result<Arc<Change>, ApiError> {
         loop {
-            while let Some(change) = self.ready.pop_front() {
-                if self.kinds.is_empty() || self.kinds.contains(&change.object.kind) {
-                    return Ok(change);
-                }
+            if let Some(change) = self.pop() {
+                return Ok(change);
             }
             let present = *self.changed.borrow_and_update();
             if self.after != present {
-                let (changes, to) = self.cache.changes(self.after)?;
+                let (changes, to) = self.changes().await?;
                 (self.ready, self.after) = (changes.into(), to);
+                // Others have their turn, also if none of it is looked for here.
+                tokio::task::consume_budget().await;
             } else if self.changed.changed().await.is_err() {
                 return Err(ApiError::new(Reason::ServiceUnavailable, "the store is closed"));
             }
         }
+    }
+
+    /// Whether anything has happened since the last one was given out, which is forgotten with this.
+    pub(crate) fn has_more(&mut self) -> Result<bool, ApiError> {
+        loop {
+            if self.pop().is_some() {
+                return Ok(true);
+            }
+            if self.after == *self.changed.borrow_and_update() {
+                return Ok(false);
+            }
+            let (changes, to) = self.cache.changes(self.after, &self.kinds)?;
+            (self.ready, self.after) = (changes.into(), to);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Arc<Change>> {
+        let is_wanted =
+            |change: &Arc<Change>| self.kinds.is_empty() || self.kinds.contains(&change.object.kind);
+        let skipped = self.ready.iter().take_while(|change| !is_wanted(change)).count();
+        self.ready.drain(..skipped);
+        self.ready.pop_front()
+    }
+
+    /// What comes next, read where it does not hold up others.
+    async fn changes(&self) -> Result<(Vec<Arc<Change>>, Revision), ApiError> {
+        if !self.cache.is_old(self.after)? {
+            return self.cache.changes(self.after, &self.kinds);
+        }
+        let (cache, after, kinds) = (Arc::clone(&self.cache), self.after, self.kinds.clone());
+        tokio::task::spawn_blocking(move || cache.changes(after, &kinds))
+            .await
+            .map_err(|error| ApiError::internal(format!("a watch could not go on: {error}")))?
     }
 
     /// Up to which revision everything was given out. What comes next is later.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use madang_access::{Attributes, User};
 use madang_model::{ObjectRef, Resource};
 
-use crate::{Access, ApiError, Bundle, Caller};
+use crate::{Access, ApiError, Caller};
 
 /// Who writes. Nobody in particular, where there are no users: who comes there may do all.
 #[derive(Clone, Default)]
@@ -29,9 +29,14 @@ impl Giver {
         self.ask(|access, user| access.decide(user, &asked))
     }
 
-    /// Whether they may do all that a bundle does.
-    pub(super) fn may_apply(&self, bundle: &Bundle) -> Result<(), ApiError> {
-        self.ask(|access, user| access.may_apply(user, bundle))
+    /// Whether they may make of this resource what a bundle does.
+    pub(super) fn may_apply(
+        &self,
+        object: &ObjectRef,
+        before: Option<&Resource>,
+        after: Option<&Resource>,
+    ) -> Result<(), ApiError> {
+        self.ask(|access, user| access.may_apply(user, object, before, after))
     }
 
     fn ask(&self, question: impl FnOnce(&Access, &User) -> Result<(), ApiError>) -> Result<(), ApiError> {

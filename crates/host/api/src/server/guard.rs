@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,11 @@ const AUDIT_ID: &str = "audit-id";
 pub(super) struct Created(pub(super) String);
 
 /// Room for what goes on. An upgraded connection outlives its answer: who speaks on it must hold it too, and finds it with
-/// the request (an extension of the type `Arc<WatchPermit>`).
+/// the request (an extension of the type [`Lasting`]).
 type Room = Option<Arc<WatchPermit>>;
+
+/// What lasts no longer than its opener may have it.
+pub(super) type Standing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One connection's requests, and where they come from.
 #[derive(Clone)]
@@ -66,8 +69,13 @@ impl Guard {
         };
         let mut response = match (&caller, room) {
             (Some(caller), Ok(room)) => {
+                let headers = request.headers().clone();
                 let response = self.admitted(request, caller.clone(), room.clone(), permit).await;
-                response.map(|body| Held { body, _room: room })
+                let standing = match (&asked, &room) {
+                    (Ok(asked), Some(_)) => Some(self.standing(headers, asked.clone())),
+                    _ => None,
+                };
+                response.map(|body| Held { body, standing, _room: room })
             }
             (None, Ok(_)) => refusal(&ApiError::internal("it is not known who asks")).map(Held::from),
             (_, Err(error)) => refusal(&error).map(Held::from),
@@ -109,6 +117,24 @@ impl Guard {
         admitted.await.unwrap_or_else(|error| (None, Err(unfinished(&error))))
     }
 
+    /// Goes on until the caller may no longer have what it opened: a user is deleted, a role taken away.
+    fn standing(&self, headers: HeaderMap, asked: Attributes) -> Standing {
+        let (access, peer) = (Arc::clone(&self.access), Arc::clone(&self.peer));
+        let (headers, asked) = (Arc::new(headers), Arc::new(asked));
+        Box::pin(async move {
+            loop {
+                tokio::time::sleep(access.again).await;
+                let (access, peer) = (Arc::clone(&access), Arc::clone(&peer));
+                let (headers, asked) = (Arc::clone(&headers), Arc::clone(&asked));
+                // It reads the store.
+                let still = tokio::task::spawn_blocking(move || access.still(&peer, &headers, &asked)).await;
+                if !matches!(still, Ok(Ok(()))) {
+                    return;
+                }
+            }
+        })
+    }
+
     async fn admitted(
         &self,
         mut request: Request<Incoming>,
@@ -119,11 +145,19 @@ impl Guard {
         if let Some(route) = OwnRoute::of(request.uri().path()) {
             return self.own(request, caller, route).await.unwrap_or_else(|error| refusal(&error));
         }
-        let extensions = request.extensions_mut();
-        extensions.insert(caller);
         if let Some(room) = room {
-            extensions.insert(room);
+            // An upgraded connection outlives its answer.
+            let asked = Attributes::of_request(
+                request.method().as_str(),
+                request.uri().path(),
+                request.uri().query(),
+            );
+            if let Ok(asked) = asked {
+                let standing = self.standing(request.headers().clone(), asked);
+                request.extensions_mut().insert(Lasting(Arc::new(Mutex::new(Some((room, standing))))));
+            }
         }
+        request.extensions_mut().insert(caller);
         self.api.answer(request, self.credentials, permit).await
     }
 
@@ -152,15 +186,30 @@ fn goes_on(asked: &Attributes) -> bool {
     asked.verb == "watch" || asked.target().is_some_and(part)
 }
 
+/// For who speaks on an upgraded connection: the room that it takes, and how long it may.
+#[derive(Clone)]
+pub(super) struct Lasting(Arc<Mutex<Option<(Arc<WatchPermit>, Standing)>>>);
+
+impl Lasting {
+    /// Goes on until the caller may no longer have it. Holds the room meanwhile.
+    pub(super) async fn ends(self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((_room, standing)) = held {
+            standing.await;
+        }
+    }
+}
+
 /// An answer's body, which holds the room that it takes as long as it lasts.
 pub(super) struct Held {
     body: AnswerBody,
+    standing: Option<Standing>,
     _room: Room,
 }
 
 impl From<AnswerBody> for Held {
     fn from(body: AnswerBody) -> Self {
-        Self { body, _room: None }
+        Self { body, standing: None, _room: None }
     }
 }
 
@@ -172,6 +221,10 @@ impl Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.standing.as_mut().is_some_and(|standing| standing.as_mut().poll(cx).is_ready()) {
+            self.standing = None;
+            self.body = AnswerBody::Whole(None);
+        }
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use madang_model::{Kind, ObjectRef};
@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::net::unix::UCred;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::accept::Form;
 use super::body::AnswerBody;
 use super::giver::Giver;
+use super::guard::Lasting;
 use super::query::Query;
 use super::read::Pages;
 use super::route::{Part, Route};
@@ -34,6 +35,8 @@ pub(super) struct Api {
     /// What knows who may give which permissions; none where there are no users.
     pub(super) access: Option<Arc<Access>>,
     pub(super) limits: Limits,
+    /// Room for bodies, in bytes.
+    pub(super) bodies: Arc<Semaphore>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) pages: Pages,
 }
@@ -92,8 +95,8 @@ impl Api {
                 let bundle: Bundle = self.parsed(request).await?;
                 let result = self
                     .blocking(move |registry| {
-                        giver.may_apply(&bundle)?;
-                        registry.apply(bundle)
+                        registry
+                            .apply_if(bundle, |object, before, after| giver.may_apply(object, before, after))
                     })
                     .await?;
                 Ok(answer::json(StatusCode::OK, &result))
@@ -174,6 +177,7 @@ impl Api {
             return Err(ApiError::bad_request(message));
         }
         let object = self.existing(object).await?;
+        let lasting = request.extensions_mut().remove::<Lasting>();
         let upgrade = hyper::upgrade::on(&mut request);
         let command: ExecRequest = self.parsed(request).await?;
         if command.command.is_empty() {
@@ -195,6 +199,7 @@ impl Api {
                     tracing::debug!(%error, "an exec session failed");
                 },
                 () = stream::stopping(api.phase.clone()) => {}
+                () = lasts(lasting) => tracing::debug!("an exec session ended: its user may no longer"),
             }
         });
         let mut response = Response::new(AnswerBody::Whole(None));
@@ -236,13 +241,31 @@ impl Api {
         .map_err(|error| ApiError::internal(format!("the request could not be finished: {error}")))?
     }
 
-    async fn parsed<T: DeserializeOwned>(&self, request: Request<Incoming>) -> Result<T, ApiError> {
-        parsed(&self.sent(request).await?)
+    async fn parsed<T: DeserializeOwned + Send + 'static>(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<T, ApiError> {
+        let sent = self.sent(request).await?;
+        // A long one takes a while.
+        self.blocking(move |_| parsed(&sent)).await
     }
 
     /// Who sends this, as far as it matters to what may be given.
     fn giver(&self, request: &Request<Incoming>) -> Giver {
         Giver::new(self.access.as_ref(), request.extensions().get())
+    }
+
+    /// Room for a body, as long as it is worked on.
+    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let permits = u32::try_from(bytes.min(self.limits.bodies)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.bodies).acquire_many_owned(permits);
+        match tokio::time::timeout(self.limits.body_time, room).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => {
+                let message = "too much is being written at once: try again in a while";
+                Err(ApiError::new(Reason::TooManyRequests, message).retry_after(5))
+            }
+        }
     }
 
     /// The request's body, if it is of a type that is read, not too long, and comes in time.
@@ -258,10 +281,13 @@ impl Api {
         }
         let giver = self.giver(&request);
         let (head, body) = request.into_parts();
-        let limit = self.limits.body;
+        let is_bundle = matches!(Route::of(head.uri.path()), Ok(Route::Bundles));
+        let limit = if is_bundle { self.limits.bundle } else { self.limits.body };
+        let expected = usize::try_from(body.size_hint().upper().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let room = self.room(expected.min(limit)).await?;
         let body = Limited::new(body, limit).collect();
         match tokio::time::timeout(self.limits.body_time, body).await {
-            Ok(Ok(body)) => Ok(Sent::new(format, &head.headers, giver, body.to_bytes())),
+            Ok(Ok(body)) => Ok(Sent::new(format, &head.headers, giver, body.to_bytes(), room)),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let message = format!("the body is longer than the {limit} bytes that are allowed");
                 Err(ApiError::new(Reason::RequestEntityTooLarge, message))
@@ -271,6 +297,14 @@ impl Api {
             }
             Err(_) => Err(ApiError::new(Reason::Timeout, "the body did not come in time")),
         }
+    }
+}
+
+/// As long as an exec session may last.
+async fn lasts(lasting: Option<Lasting>) {
+    match lasting {
+        Some(lasting) => lasting.ends().await,
+        None => std::future::pending().await,
     }
 }
 

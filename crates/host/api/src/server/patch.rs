@@ -31,7 +31,7 @@ pub(super) fn patched(
         }),
         Format::MergePatch => object_patch(patch).map(|patch| merge_patch(document, patch)),
         Format::StrategicMergePatch if kind.group() != ApiGroup::Madang => {
-            object_patch(patch).map(|patch| super::strategic::merge(document, patch))
+            object_patch(patch).and_then(|patch| super::strategic::merge(document, patch))
         }
         _ => {
             let message = "the body of a patch is of a type that is not possible here: send application/json-patch+json, application/merge-patch+json or application/apply-patch+yaml";

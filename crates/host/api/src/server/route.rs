@@ -1,6 +1,7 @@
 //! From paths to what they name. What is not there says what is.
 
 use hyper::Method;
+use madang_access::path_parts;
 use madang_model::{ApiGroup, DEFAULT_NAMESPACE, Kind, ObjectRef};
 
 use crate::{ApiError, Reason};
@@ -140,7 +141,8 @@ impl Review {
 impl Route {
     /// What this path names.
     pub(super) fn of(path: &str) -> Result<Self, ApiError> {
-        let parts: Vec<_> = path.trim_matches('/').split('/').collect();
+        let parts = path_parts(path).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         let found = match parts.as_slice() {
             ["version"] => Some(Self::Version),
             ["healthz" | "livez"] => Some(Self::Health),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::giver::Giver;
 use crate::{ApiError, Reason};
@@ -31,7 +32,7 @@ pub(super) enum Format {
 }
 
 /// A body that came as a whole.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) format: Format,
     /// What the client calls itself: who owns what it writes, if it does not say.
@@ -39,6 +40,7 @@ pub(super) struct Sent {
     /// Who sent it.
     pub(super) giver: Giver,
     body: Bytes,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Format {
@@ -69,11 +71,18 @@ impl Format {
 }
 
 impl Sent {
-    pub(super) fn new(format: Format, headers: &HeaderMap, giver: Giver, body: Bytes) -> Self {
+    pub(super) fn new(
+        format: Format,
+        headers: &HeaderMap,
+        giver: Giver,
+        body: Bytes,
+        room: OwnedSemaphorePermit,
+    ) -> Self {
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let agent = agent.split(['/', ' ']).next().unwrap_or_default();
         let agent = if agent.is_empty() { "unknown" } else { agent };
-        Self { format, agent: agent.chars().filter(|c| !c.is_control()).take(128).collect(), giver, body }
+        let agent = agent.chars().filter(|c| !c.is_control()).take(128).collect();
+        Self { format, agent, giver, body, _room: room }
     }
 
     pub(super) fn is_empty(&self) -> bool {

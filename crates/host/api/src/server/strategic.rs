@@ -6,15 +6,25 @@
 use madang_merge::merge_patch;
 use serde_json::{Map, Value};
 
+use crate::ApiError;
+
+/// How long a list may be that is merged: each item is looked for among the others.
+const LONGEST: usize = 1_000;
+
 /// The document with the patch applied.
-pub(super) fn merge(document: &Value, patch: &Value) -> Value {
+pub(super) fn merge(document: &Value, patch: &Value) -> Result<Value, ApiError> {
     let mut patch = patch.clone();
     if let Some(metadata) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
+        let is_long = |list: &Value| list.as_array().is_some_and(|items| items.len() > LONGEST);
+        if let Some((name, _)) = metadata.iter().find(|(_, value)| is_long(value)) {
+            let message = format!("metadata.{name} of the patch has more than {LONGEST} items");
+            return Err(ApiError::bad_request(message));
+        }
         finalizers(document, metadata);
         owners(document, metadata);
     }
     without_directives(&mut patch);
-    merge_patch(document, &patch)
+    Ok(merge_patch(document, &patch))
 }
 
 /// Adds to the finalizers, and takes away those that are named so.
@@ -85,7 +95,7 @@ mod tests {
             "rules": [],
         });
         assert_eq!(
-            merge(&document, &patch),
+            merge(&document, &patch).unwrap(),
             json!({
                 "metadata": { "labels": { "b": "2", "c": "3" }, "finalizers": ["y", "z"], "ownerReferences": [{ "uid": "2" }] },
                 "rules": [],

@@ -24,6 +24,8 @@ type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
 /// How much of a log is sent at once.
 const PIECE: usize = 16 << 10;
+/// A resource whose text is longer is sent as it is kept, without a copy for each who watches.
+const SHARED: usize = 16 << 10;
 /// How often a watch that asks for it is told how far it is.
 const BOOKMARK: Duration = Duration::from_secs(60);
 /// How long a watch lasts if it does not say: clients begin anew from where they were.
@@ -79,23 +81,23 @@ async fn tell(
     pieces: &Pieces,
 ) {
     for entry in initial.iter().filter(|entry| asked.includes(entry)) {
-        if pieces.send(Ok(asked.line("ADDED", entry))).await.is_err() {
+        if !send(pieces, asked.line("ADDED", entry)).await {
             return;
         }
     }
     drop(initial);
     if let (true, Some(as_of)) = (asked.end_of_initial, as_of)
-        && pieces.send(Ok(asked.bookmark(as_of, true))).await.is_err()
+        && !send(pieces, vec![asked.bookmark(as_of, true)]).await
     {
         return;
     }
     let mut bookmarks = interval_at(Instant::now() + BOOKMARK, BOOKMARK);
     bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let piece = tokio::select! {
+        let line = tokio::select! {
             change = watch.next_change() => match change {
                 Ok(change) => match asked.told(&change) {
-                    Some(piece) => piece,
+                    Some(line) => line,
                     None => continue,
                 },
                 Err(error) => {
@@ -104,14 +106,24 @@ async fn tell(
                 }
             },
             _ = bookmarks.tick(), if asked.bookmarks => match watch.seen() {
-                Some(seen) => asked.bookmark(seen, false),
+                Some(seen) => vec![asked.bookmark(seen, false)],
                 None => continue,
             },
         };
-        if pieces.send(Ok(piece)).await.is_err() {
+        if !send(pieces, line).await {
             return;
         }
     }
+}
+
+/// Sends a line, unless nobody listens any more.
+async fn send(pieces: &Pieces, line: Vec<Bytes>) -> bool {
+    for piece in line {
+        if pieces.send(Ok(piece)).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 impl Asked {
@@ -122,7 +134,7 @@ impl Asked {
     }
 
     /// What is said of a change: what comes into view is new, what goes out of view is gone.
-    fn told(&self, change: &Change) -> Option<Bytes> {
+    fn told(&self, change: &Change) -> Option<Vec<Bytes>> {
         let old = change.old.as_ref().filter(|old| self.includes(old));
         let new = change.new.as_ref().filter(|new| self.includes(new));
         match (old, new) {
@@ -134,20 +146,24 @@ impl Asked {
         }
     }
 
-    fn line(&self, what: &str, entry: &Arc<Entry>) -> Bytes {
+    /// A line, in pieces.
+    fn line(&self, what: &str, entry: &Arc<Entry>) -> Vec<Bytes> {
         match self.form {
             Form::Table => {
                 let entries = std::slice::from_ref(entry);
-                line(what, &table::table(self.kind, entries, &self.around, self.include))
+                vec![line(what, &table::table(self.kind, entries, &self.around, self.include))]
             }
-            Form::PartialMetadata => line(what, &table::partial(&entry.resource)),
+            Form::PartialMetadata => vec![line(what, &table::partial(&entry.resource))],
             _ => {
-                let json = entry.json();
-                let mut text = Vec::with_capacity(json.len() + 32);
-                text.extend_from_slice(format!("{{\"type\":\"{what}\",\"object\":").as_bytes());
+                let (head, json) = (format!("{{\"type\":\"{what}\",\"object\":"), entry.json());
+                if json.len() > SHARED {
+                    return vec![head.into(), json.clone(), Bytes::from_static(b"}\n")];
+                }
+                let mut text = Vec::with_capacity(head.len() + json.len() + 2);
+                text.extend_from_slice(head.as_bytes());
                 text.extend_from_slice(json);
                 text.extend_from_slice(b"}\n");
-                text.into()
+                vec![text.into()]
             }
         }
     }

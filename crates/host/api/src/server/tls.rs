@@ -14,6 +14,9 @@ use crate::Peer;
 /// After how many silent seconds it is looked whether the other side is still there.
 const KEEPALIVE: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// After how many milliseconds a connection ends whose other side takes nothing of what is sent (RFC 5482).
+const STALLED: u32 = 120_000;
+
 /// A TCP port that speaks TLS.
 pub struct TlsListener {
     listener: TcpListener,
@@ -51,12 +54,18 @@ impl TlsListener {
 }
 
 impl Arriving {
+    /// Whose room it takes.
+    pub(super) fn network(&self) -> String {
+        Peer::Tls { address: self.address, certificate: None }.network()
+    }
+
     /// The connection after its handshake, if that succeeds.
     pub(super) async fn shake(self) -> Option<(impl AsyncRead + AsyncWrite + Send + Unpin + 'static, Peer)> {
         let Self { stream, address, acceptor } = self;
         // A watch may be silent for hours, and its reader gone without a word.
         let tuned = sockopt::set_socket_keepalive(&stream, true)
             .and_then(|()| sockopt::set_tcp_keepidle(&stream, KEEPALIVE))
+            .and_then(|()| sockopt::set_tcp_user_timeout(&stream, STALLED))
             .and_then(|()| sockopt::set_tcp_nodelay(&stream, true));
         if let Err(error) = tuned {
             tracing::debug!(%error, "a connection's options could not be set");

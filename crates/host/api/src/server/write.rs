@@ -41,9 +41,13 @@ impl Api {
         sent: Sent,
     ) -> Result<Response<AnswerBody>, ApiError> {
         let writer = Writer::new(query, &sent, Part::Whole)?;
-        let document = document(sent.document()?, kind, namespace.as_deref(), None)?;
-        let (resource, warnings) = writer.resource(document)?;
-        let resource = self.blocking(move |registry| create(registry, resource, &writer)).await?;
+        let (resource, warnings) = self
+            .blocking(move |registry| {
+                let document = document(sent.document()?, kind, namespace.as_deref(), None)?;
+                let (resource, warnings) = writer.resource(document)?;
+                Ok((create(registry, resource, &writer)?, warnings))
+            })
+            .await?;
         Ok(Written { code: StatusCode::CREATED, resource, warnings }.answer())
     }
 
@@ -56,14 +60,16 @@ impl Api {
         sent: Sent,
     ) -> Result<Response<AnswerBody>, ApiError> {
         let writer = Writer::new(query, &sent, part)?;
-        let document = document(sent.document()?, object.kind, Some(&object.namespace), Some(&object.name))?;
-        let (resource, warnings) = writer.resource(document)?;
-        let resource = self
+        let (resource, warnings) = self
             .blocking(move |registry| {
-                write(registry, &object, &writer, |stored| {
+                let (kind, namespace, name) = (object.kind, Some(&*object.namespace), Some(&*object.name));
+                let (resource, warnings) =
+                    writer.resource(document(sent.document()?, kind, namespace, name)?)?;
+                let written = write(registry, &object, &writer, |stored| {
                     Preconditions::of(&resource).hold(stored)?;
                     Ok(resource.clone())
-                })
+                })?;
+                Ok((written, warnings))
             })
             .await?;
         Ok(Written { code: StatusCode::OK, resource, warnings }.answer())
@@ -78,13 +84,17 @@ impl Api {
         sent: Sent,
     ) -> Result<Response<AnswerBody>, ApiError> {
         let writer = Writer::new(query, &sent, part)?;
-        let patch = sent.document()?;
         if sent.format == Format::Apply {
             if query.manager.is_none() {
                 return Err(ApiError::bad_request("fieldManager is required for apply patch"));
             }
-            let config = document(patch, object.kind, Some(&object.namespace), Some(&object.name))?;
-            return self.blocking(move |registry| apply(registry, &object, &writer, config)).await;
+            return self
+                .blocking(move |registry| {
+                    let (namespace, name) = (Some(&*object.namespace), Some(&*object.name));
+                    let config = document(sent.document()?, object.kind, namespace, name)?;
+                    apply(registry, &object, &writer, config)
+                })
+                .await;
         }
         if query.force {
             return Err(ApiError::bad_request("the parameter force is only for apply patches"));
@@ -92,6 +102,7 @@ impl Api {
         let format = sent.format;
         let resource = self
             .blocking(move |registry| {
+                let patch = sent.document()?;
                 write(registry, &object, &writer, |stored| {
                     let patched = patched(&stored.to_json(), &patch, format, object.kind)?;
                     let (kind, namespace, name) =

@@ -124,7 +124,7 @@ fn catch_up(
     let path = archive.path(at);
     if path.end.revision >= archive.highest {
         let fail = |error| failure(&files.path(INDEX), "write", error);
-        apply::replay(&database, archive, &path, options.kept_events, &fail)?;
+        apply::replay(&database, archive, &path, options, &fail)?;
         return Ok(database);
     }
     drop(database);
@@ -156,7 +156,7 @@ fn rebuild(
         let load = |key: &str, revision, value: &[u8]| tables.load(key, revision, value).map_err(fail);
         snapshot::read(&**files, &newest.name, load).map(drop)
     })?;
-    apply::replay(&database, archive, path, options.kept_events, &fail)?;
+    apply::replay(&database, archive, path, options, &fail)?;
     let there = files.open(INDEX).map_err(|error| files.failed("look for", INDEX, error))?.is_some();
     let kept = there.then(|| files.set_aside(INDEX, "damaged")).transpose()?;
     index::install(&**files)?;

@@ -30,6 +30,9 @@ pub(super) const META_CHAIN: &str = "chain";
 /// In [`META`]: events up to this revision are gone.
 pub(super) const META_COMPACTED: &str = "compacted";
 
+/// In [`META`]: how long the keys and values of all events are. Missing where no build has counted yet.
+pub(super) const META_EVENT_BYTES: &str = "eventBytes";
+
 /// What Linux says when a disk cannot read or write a sector.
 const EIO: i32 = 5;
 

@@ -14,7 +14,7 @@ use super::archive::Archive;
 use super::journal::{Changes, Entry, Journal};
 use super::open::Opened;
 use super::tables::{META_COMPACTED, META_REVISION, failure};
-use super::{Shared, View, index, open, rotation};
+use super::{Options, Shared, View, index, open, rotation};
 use crate::{Revision, StoreError, Txn};
 
 /// How many transactions share a sync at most.
@@ -151,7 +151,7 @@ impl Writer {
         let fail = |error: redb::Error| failure(&self.shared.path, "write", error);
         let mut txn = database.begin_write().map_err(|e| fail(e.into()))?;
         txn.set_durability(Durability::Immediate).map_err(|e| fail(e.into()))?;
-        let kept = self.shared.options.kept_events;
+        let kept = &self.shared.options;
         let journal = self.journal.as_ref().map_err(Clone::clone)?;
         let group = Tables::open(&txn).and_then(|mut tables| fill(&mut tables, jobs, kept, journal));
         group.map(|group| (txn, group)).map_err(fail)
@@ -308,7 +308,7 @@ impl Job {
 fn fill(
     tables: &mut Tables<'_>,
     jobs: &[Job],
-    kept_events: u64,
+    kept: &Options,
     journal: &Journal,
 ) -> Result<Group, redb::Error> {
     let began = tables.counter(META_REVISION)?;
@@ -327,7 +327,7 @@ fn fill(
     let entry = (revision > began).then(|| journal.entry(&changes, revision));
     if let Some(entry) = &entry {
         tables.reach(entry.after())?;
-        tables.trim(kept_events)?;
+        tables.trim(kept)?;
     }
     let changed = entry.is_some() || tables.counter(META_COMPACTED)? > compacted;
     Ok(Group { done, revision, entry, changed })

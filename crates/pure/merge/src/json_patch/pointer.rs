@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::PatchReason;
+use super::{Budget, PatchReason};
 
 /// Behind the last item of a list (RFC 6901 section 4).
 const END: &str = "-";
@@ -61,7 +61,12 @@ impl Pointer {
     }
 
     /// Puts a value there: a field takes the place of one of its name, an item goes before the one that is there.
-    pub(super) fn add(&self, document: &mut Value, value: Value) -> Result<(), PatchReason> {
+    pub(super) fn add(
+        &self,
+        document: &mut Value,
+        value: Value,
+        budget: &mut Budget,
+    ) -> Result<(), PatchReason> {
         let Some((last, above)) = self.split() else {
             *document = value;
             return Ok(());
@@ -69,18 +74,29 @@ impl Pointer {
         match above.find_mut(document)? {
             Value::Object(fields) => drop(fields.insert(last.clone(), value)),
             Value::Array(items) if last == END => items.push(value),
-            Value::Array(items) => items.insert(place(last, items.len() + 1, items.len())?, value),
+            Value::Array(items) => {
+                let place = place(last, items.len() + 1, items.len())?;
+                budget.shift(items.len() - place)?;
+                items.insert(place, value);
+            }
             _ => return Err(above.missing()),
         }
         Ok(())
     }
 
     /// Takes away what is there.
-    pub(super) fn remove(&self, document: &mut Value) -> Result<Value, PatchReason> {
+    pub(super) fn remove(&self, document: &mut Value, budget: &mut Budget) -> Result<Value, PatchReason> {
         let (last, above) = self.split().ok_or(PatchReason::Root)?;
         match above.find_mut(document)? {
-            Value::Object(fields) => fields.shift_remove(last).ok_or_else(|| self.missing()),
-            Value::Array(items) => Ok(items.remove(place(last, items.len(), items.len())?)),
+            Value::Object(fields) => {
+                budget.shift(fields.len())?;
+                fields.shift_remove(last).ok_or_else(|| self.missing())
+            }
+            Value::Array(items) => {
+                let place = place(last, items.len(), items.len())?;
+                budget.shift(items.len() - place)?;
+                Ok(items.remove(place))
+            }
             _ => Err(self.missing()),
         }
     }

@@ -223,7 +223,9 @@ fn null_is_a_value() {
 fn copies_of_copies_end_before_they_fill_the_memory() {
     let document = json!({ "a": ["x".repeat(1000)] });
     let double: Value = (0..40).map(|_| json!({ "op": "copy", "from": "/a", "path": "/a/-" })).collect();
-    assert!(refused(&document, &double).ends_with("the copies of the patch are more than 3145728 bytes"));
+    assert!(
+        refused(&document, &double).ends_with("what the patch copies and moves is more than 3145728 bytes")
+    );
     let many: Value = (0..10_001).map(|_| json!({ "op": "test", "path": "", "value": {} })).collect();
     assert_eq!(refused(&json!({}), &many), "the patch has 10001 operations, more than 10000");
 }
@@ -246,4 +248,18 @@ fn a_patch_does_not_make_a_document_deeper_than_it_may_be() {
         let patch = json!([{ "op": op, "path": "/a", "value": deep(64) }]);
         assert!(refused(&document, &patch).ends_with("the document would be more than 64 levels deep"));
     }
+}
+
+#[test]
+fn moves_and_changes_of_long_lists_end_before_they_take_long() {
+    let long = json!({ "x": vec![0; 300_000] });
+    let there = json!({ "op": "move", "from": "/x", "path": "/y" });
+    let back = json!({ "op": "move", "from": "/y", "path": "/x" });
+    let moves: Vec<_> = (0..5000).flat_map(|_| [there.clone(), back.clone()]).collect();
+    assert!(refused(&long, &moves.into()).ends_with("copies and moves is more than 3145728 bytes"));
+    let first = vec![json!({ "op": "add", "path": "/x/0", "value": 1 }); 10_000];
+    assert!(refused(&long, &first.into()).contains("in too many places"));
+    let wide: serde_json::Map<_, _> = (0..100_000).map(|n| (format!("f{n}"), json!(n))).collect();
+    let gone: Vec<_> = (0..10_000).map(|n| json!({ "op": "remove", "path": format!("/f{n}") })).collect();
+    assert!(refused(&wide.into(), &gone.into()).contains("in too many places"));
 }

@@ -11,6 +11,9 @@ const MAX_MANAGER: usize = 128;
 /// The longest name of a subresource, in bytes.
 const MAX_SUBRESOURCE: usize = 256;
 
+/// How many entries are read.
+const MAX_ENTRIES: usize = 1_000;
+
 /// What is wrong with `metadata.managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {reason}")]
@@ -28,6 +31,9 @@ impl ManagedFields {
     pub fn from_value(value: &Value) -> Result<Self, ManagedFieldsError> {
         let entries = match value {
             Value::Null => return Ok(Self::default()),
+            Value::Array(entries) if entries.len() > MAX_ENTRIES => {
+                return Err(wrong("metadata.managedFields", "it has too many entries"));
+            }
             Value::Array(entries) => entries,
             _ => return Err(wrong("metadata.managedFields", "it is no list")),
         };

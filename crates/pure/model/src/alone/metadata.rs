@@ -5,8 +5,14 @@ use crate::fields::Problem;
 use crate::words::quote;
 use crate::{Diagnostic, Kind, Metadata, Naming, RENAMED_FROM, is_dns_label};
 
+/// How many finalizers, and how many owners, a resource has at most.
+const LONGEST: usize = 100;
+/// How long all annotations of a resource are together at most, as Kubernetes has it.
+const ANNOTATIONS: usize = 256 << 10;
+
 pub(super) fn metadata(found: &mut Found, metadata: &Metadata, kind: Kind) {
     name(found, metadata, kind);
+    sizes(found, metadata);
     match metadata.namespace.as_deref() {
         Some(namespace) if !kind.is_namespaced() => {
             let message = format!("there is no namespace {} for this kind", quote(namespace));
@@ -41,6 +47,23 @@ pub(super) fn metadata(found: &mut Found, metadata: &Metadata, kind: Kind) {
         let diagnostic = Diagnostic::new("invalidName", format!("{} cannot be a name", quote(old)));
         let hint = "write the name that the resource had before, as web-1: of the same kind and project";
         found.add(format!("metadata.annotations.{RENAMED_FROM}"), diagnostic.cause(LABEL).hint(hint));
+    }
+}
+
+fn sizes(found: &mut Found, metadata: &Metadata) {
+    let lists =
+        [("finalizers", metadata.finalizers.len()), ("ownerReferences", metadata.owner_references.len())];
+    for (name, length) in lists.into_iter().filter(|(_, length)| *length > LONGEST) {
+        let message = format!("there are {length} {name}, more than {LONGEST}");
+        let diagnostic = Diagnostic::new("tooLarge", message).hint("leave out those that nobody needs");
+        found.add(format!("metadata.{name}"), diagnostic);
+    }
+    let annotations = metadata.annotations.iter();
+    let size: usize = annotations.map(|(key, value)| key.len() + value.len()).sum();
+    if size > ANNOTATIONS {
+        let message = format!("the annotations have {size} bytes, more than {ANNOTATIONS}");
+        let hint = "put what is large elsewhere, and its place into an annotation";
+        found.add("metadata.annotations", Diagnostic::new("tooLarge", message).hint(hint));
     }
 }
 
@@ -99,7 +122,7 @@ fn label_key(found: &mut Found, path: &str, what: &str, key: &str) {
         let mut problem =
             Problem::new(path, Diagnostic::new("invalidLabel", message).cause(LABEL_PART).hint(hint));
         problem.at_name = true;
-        found.0.push(problem);
+        found.push(problem);
     }
 }
 

@@ -10,10 +10,26 @@ const VERBS: [&str; 9] =
 /// Of roles and users there are two more: to give what one does not have, and to be somebody else.
 const OTHER_VERBS: [&str; 4] = ["bind", "escalate", "impersonate", "use"];
 
+/// How many permissions a role may come to: a rule stands for each of its verbs on each of its resources by each name.
+const MOST_PERMISSIONS: usize = 10_000;
+
 pub(super) fn role(found: &mut Found, spec: &RoleSpec, in_project: bool) {
+    let permissions = spec.rules.iter().map(permissions).fold(0, usize::saturating_add);
+    if permissions > MOST_PERMISSIONS {
+        let message = format!("the role stands for {permissions} permissions, more than {MOST_PERMISSIONS}");
+        let cause = "a rule is each of its verbs on each of its resources, of each group and by each name";
+        let hint = "write \"*\" instead of long lists, or several roles";
+        found.add("rules", Diagnostic::new("tooLarge", message).cause(cause).hint(hint));
+    }
     for (n, rule) in spec.rules.iter().enumerate() {
         self::rule(found, &format!("rules[{n}]"), rule, in_project);
     }
+}
+
+fn permissions(rule: &PolicyRule) -> usize {
+    let things = rule.api_groups.len().saturating_mul(rule.resources.len());
+    let things = things.saturating_mul(rule.resource_names.len().max(1));
+    rule.verbs.len().max(1).saturating_mul(things.saturating_add(rule.non_resource_urls.len()).max(1))
 }
 
 fn rule(found: &mut Found, path: &str, rule: &PolicyRule, in_project: bool) {

@@ -89,7 +89,7 @@ impl<'a> Builder<'a> {
                 self.begin(Content::Fields(Map::new(), None), anchor, mark)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                self.end();
+                self.end(mark)?;
                 Ok(())
             }
         }
@@ -128,6 +128,7 @@ impl<'a> Builder<'a> {
         self.spend(VALUE_SIZE + text.len() + path.len(), mark)?;
         self.document.marks.values.insert(path, mark);
         if anchor > 0 {
+            self.spend(VALUE_SIZE + text.len(), mark)?;
             let anchored = Anchored { value: value.clone(), size: VALUE_SIZE + text.len(), height: 0 };
             self.anchors.insert(anchor, anchored);
         }
@@ -176,7 +177,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, mark: Mark) -> Result<(), Stop> {
         let frame = self.stack.pop().expect("the parser ends only what it began");
         let height = frame.height + 1;
         let value = match frame.content {
@@ -184,10 +185,14 @@ impl<'a> Builder<'a> {
             Content::Fields(fields, _) => Value::Object(fields),
         };
         if frame.anchor > 0 {
-            let anchored = Anchored { value: value.clone(), size: self.used - frame.used, height };
+            // What an anchor keeps is a copy.
+            let size = self.used - frame.used;
+            self.spend(size, mark)?;
+            let anchored = Anchored { value: value.clone(), size, height };
             self.anchors.insert(frame.anchor, anchored);
         }
         self.put(value, height);
+        Ok(())
     }
 
     /// Whether the next value is a field's name.

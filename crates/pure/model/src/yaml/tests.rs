@@ -82,6 +82,10 @@ fn aliases_are_bounded() {
         bomb += &format!("a{n}: &a{n} [{}]\n", [before.as_str(); 9].join(", "));
     }
     assert_eq!(refused(&bomb), "tooLarge");
+    // Each anchor keeps what is in it once more.
+    let zeros = "0,".repeat(100_000);
+    let nested = (0..60).map(|n| format!("&n{n} {{\"\": ")).collect::<String>();
+    assert_eq!(refused(&format!("{nested}[{zeros}]{}", "}".repeat(60))), "tooLarge");
     let long = "x".repeat(1 << 20);
     let aliases = "*a, ".repeat(1000);
     assert_eq!(refused(&format!("a: &a {long}\nb: [{aliases}]\n")), "tooLarge");

@@ -123,3 +123,25 @@ fn who_could_not_do_without() {
     assert_eq!(names(&["a", "x"]), ["b", "d", "c"]);
     assert_eq!(names(&["c"]), Vec::<String>::new());
 }
+
+#[test]
+fn a_long_chain_is_followed_to_its_end() {
+    const LENGTH: usize = 100_000;
+    let link = |n: usize| match n {
+        0 => member("m0", &[]),
+        n => member(&format!("m{n}"), &[(&format!("m{}", n - 1), true)]),
+    };
+    let chain: Vec<_> = (0..LENGTH).map(link).collect();
+    assert_eq!(dependants(&chain, &set(&["m0"])).len(), LENGTH - 1);
+    let mut waiting: Vec<_> = chain.into_iter().map(|r| going(r, &[FOREGROUND_FINALIZER])).collect();
+    let last = format!("m{}", LENGTH - 1);
+    assert_eq!(
+        chores(&waiting),
+        [of(&last, ChoreKind::Finalize(FOREGROUND_FINALIZER))],
+        "nobody waits for the last"
+    );
+    let first = waiting[LENGTH - 1].metadata().uid.clone().unwrap();
+    let closed = going(member("m0", &[(&first, true)]), &[FOREGROUND_FINALIZER]);
+    waiting[0] = closed;
+    assert_eq!(chores(&waiting).len(), LENGTH, "in a circle nobody waits");
+}

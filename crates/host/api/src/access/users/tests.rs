@@ -47,8 +47,8 @@ fn a_token_is_good_until_it_is_over_or_its_user_is_deleted() {
     let created =
         users.create("ana@example.com", &["ops".to_owned(), "dev".to_owned(), "ops".to_owned()], now());
     assert_eq!(created.unwrap().spec.groups, ["dev", "ops"]);
-    let forever = users.add_token("ana@example.com", None, now()).unwrap();
-    let short = users.add_token("ana@example.com", Some(HOUR), now()).unwrap();
+    let forever = users.add_token("ana@example.com", None, None, now()).unwrap();
+    let short = users.add_token("ana@example.com", None, Some(HOUR), now()).unwrap();
     assert_eq!(short.credential.expiration_timestamp.as_deref(), Some("2026-01-02T04:04:05Z"));
     let (forever, short) = (forever.token.unwrap(), short.token.unwrap());
     let ana = users.of_token(&forever, later(100_000)).unwrap();
@@ -72,10 +72,10 @@ fn a_token_is_good_until_it_is_over_or_its_user_is_deleted() {
 fn nothing_in_the_store_is_a_secret() {
     let (store, users) = users();
     users.create("ana", &dev(), now()).unwrap();
-    let token = users.add_token("ana", None, now()).unwrap().token.unwrap();
+    let token = users.add_token("ana", None, None, now()).unwrap().token.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::open(&dir.path().join("tls"), now()).unwrap();
-    let issued = users.add_certificate("ana", &authority, HOUR, now()).unwrap();
+    let issued = users.add_certificate("ana", None, &authority, HOUR, now()).unwrap();
     let key: String = issued.key.clone().unwrap().lines().nth(1).unwrap().to_owned();
     let secret = token.rsplit('_').next().unwrap();
     let all = store.range("", usize::MAX, None).unwrap().items;
@@ -95,9 +95,9 @@ fn a_certificate_is_good_until_its_user_is_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::open(&dir.path().join("tls"), now()).unwrap();
     let made = |life: Duration, at| {
-        certificate(&users.add_certificate("ana", &authority, life, at).unwrap(), &dev(), at)
+        certificate(&users.add_certificate("ana", None, &authority, life, at).unwrap(), &dev(), at)
     };
-    assert!(users.add_certificate("ana", &authority, HOUR, now()).unwrap_err().is(Reason::NotFound));
+    assert!(users.add_certificate("ana", None, &authority, HOUR, now()).unwrap_err().is(Reason::NotFound));
     users.create("ana", &dev(), now()).unwrap();
     let first = made(100 * HOUR, now());
     let ana = users.of_certificate(&first, now()).unwrap();
@@ -126,9 +126,9 @@ fn users_are_listed_with_their_credentials_and_old_ones_go() {
     for name in ["ben", "ana"] {
         users.create(name, &dev(), now()).unwrap();
     }
-    users.add_token("ana", Some(HOUR), now()).unwrap();
-    users.add_token("ana", None, now()).unwrap();
-    users.add_token("ana", None, later(2)).unwrap();
+    users.add_token("ana", None, Some(HOUR), now()).unwrap();
+    users.add_token("ana", None, None, now()).unwrap();
+    users.add_token("ana", None, None, later(2)).unwrap();
     users.delete("ben", now()).unwrap();
     let list = users.list().unwrap();
     let [ana] = list.items.as_slice() else { panic!("{list:?}") };
@@ -147,11 +147,11 @@ fn a_user_has_so_many_credentials_and_no_more() {
     let (_, users) = users();
     users.create("ana", &dev(), now()).unwrap();
     for _ in 0..MOST_CREDENTIALS {
-        users.add_token("ana", Some(HOUR), now()).unwrap();
+        users.add_token("ana", None, Some(HOUR), now()).unwrap();
     }
-    let more = users.add_token("ana", None, now()).unwrap_err();
+    let more = users.add_token("ana", None, None, now()).unwrap_err();
     assert!(more.message.contains("the most"), "{more}");
-    users.add_token("ana", None, later(1)).unwrap();
+    users.add_token("ana", None, None, later(1)).unwrap();
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn two_at_once_lose_nothing() {
     users.create("ana", &dev(), now()).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| users.add_token("ana", None, now()).unwrap());
+            scope.spawn(|| users.add_token("ana", None, None, now()).unwrap());
         }
     });
     assert_eq!(users.get("ana").unwrap().status.credentials.len(), 8);

@@ -67,8 +67,12 @@ fn to_file(store: &dyn Store, path: &Path) -> Result<(Revision, u64), Failure> {
 }
 
 fn write(store: &dyn Store, path: &Path) -> Result<(Revision, u64), ExportError> {
-    // A file of this name is one that an interrupted export left.
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // A file of this name is one that an interrupted export left, or one that somebody else made to read what comes.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut out = BufWriter::new(file);
     let done = export(store, &mut out)?;
     out.flush()?;

@@ -40,6 +40,25 @@ fn updates_do_not_make_it_larger_and_larger() {
 }
 
 #[test]
+fn long_events_are_forgotten_sooner() {
+    let disk = Disk::default();
+    let options = Options { kept_bytes: 1 << 20, ..Options::default() };
+    let mut store = Embedded::open_files(disk.files(), options.clone()).unwrap();
+    for round in 0..2 {
+        for n in 0..200 {
+            store.commit(Txn::new().put("/a", value(n, 20_000))).unwrap();
+        }
+        let last = Revision(200 * (round + 1));
+        // An event has its value and the one before it.
+        let known = |back: u64| store.events(Revision(last.0 - back), usize::MAX);
+        assert_eq!(known(20).unwrap().len(), 20);
+        assert!(matches!(known(30), Err(StoreError::Compacted { .. })), "{:?}", known(30));
+        drop(store);
+        store = Embedded::open_files(disk.files(), options.clone()).unwrap();
+    }
+}
+
+#[test]
 fn what_has_become_small_gives_its_room_back() {
     let disk = Disk::default();
     let options = Options { kept_events: 50, ..Options::default() };
