@@ -339,11 +339,15 @@ fn what_a_newer_build_stored_is_named() {
 #[test]
 fn what_is_too_large_is_refused_however_it_is_written() {
     let registry = registry();
-    let secret = |length: usize| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" }, "stringData": { "a": "x".repeat(length) } });
-    assert_eq!(reason(registry.create(typed(secret(1_200_000)))), Reason::RequestEntityTooLarge);
-    assert_eq!(reason(registry.apply(bundle(&[secret(1_200_000)]))), Reason::RequestEntityTooLarge);
-    let small = registry.create(typed(secret(1_000_000))).unwrap();
-    let grow = |_: &Resource| Ok(typed(secret(1_200_000)));
+    let group = |rules: usize| {
+        let rule = json!({ "protocol": "tcp", "ports": [80], "from": ["10.0.0.0/8", "192.168.0.0/16"] });
+        value("SecurityGroup", "g", &json!({ "vpc": "shop", "ingress": vec![rule; rules] }))
+    };
+    assert_eq!(reason(registry.create(typed(group(30_000)))), Reason::RequestEntityTooLarge);
+    registry.apply(bundle(&[vpc("shop")])).unwrap();
+    assert_eq!(reason(registry.apply(bundle(&[group(30_000)]))), Reason::RequestEntityTooLarge);
+    let small = registry.create(typed(group(10_000))).unwrap();
+    let grow = |_: &Resource| Ok(typed(group(30_000)));
     assert_eq!(reason(registry.modify(&small.object_ref(), false, grow)), Reason::RequestEntityTooLarge);
     let mut noted = vpc("noted");
     noted["metadata"]["annotations"] = json!({ "a": "x".repeat(300_000) });

@@ -39,7 +39,7 @@ pub(crate) enum UserCommand {
 /// to the user or to its groups; members of system:masters may do everything.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang user create ana --group dev > ana.pem    certificate and key\n  sudo madang user create ci --token --expires 90d     a token for a program\n  sudo madang user create boss --group system:masters  may do everything\n\nNeeds root: yes, to speak to the daemon."
+    after_help = "Examples:\n  (umask 077; sudo madang user create ana --group dev > ana.pem)\n                                                       certificate and key\n  sudo madang user create ci --token --expires 90d     a token for a program\n  sudo madang user create boss --group system:masters  may do everything\n\nNeeds root: yes, to speak to the daemon."
 )]
 pub(crate) struct UserCreateArgs {
     /// Its name: letters, digits and - . _ @ + :
