@@ -68,11 +68,9 @@ pub(crate) async fn start(context: &Context) -> Result<Client, Failure> {
 /// whether there was such a daemon.
 pub(crate) async fn end(context: &Context, client: &Client) -> Result<bool, Failure> {
     let look = |source| host("look after the daemon", source);
-    if ephemeral::life(&context.layout).map_err(look)? != Life::Runs {
-        return Ok(false);
-    }
+    let Some(running) = ephemeral::running(&context.layout).map_err(look)? else { return Ok(false) };
     client.shutdown(true).await.map_err(|error| Failure::api("end the daemon", error))?;
-    match ephemeral::wait(&context.layout, END).await.map_err(look)? {
+    match running.wait(&context.layout, END).await.map_err(look)? {
         Life::None => Ok(true),
         Life::Died => Err(failed("could not remove everything".to_owned(), log_path(context))),
         Life::Runs => Err(failed(format!("has not ended within {}", span(END)), log_path(context))),

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Ephemeral {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Ephemeral {
@@ -27,14 +27,16 @@ impl Ephemeral {
         std::fs::create_dir_all(layout.run_dir())?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { path, _lock: lock })),
+            Ok(()) => Ok(Some(Self { path, lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
 
-    /// Says that it ended as it should.
+    /// Says that it ended as it should. The lock goes with the process: who waits for that waits until nothing of it is
+    /// left.
     pub(crate) fn release(self) -> io::Result<()> {
+        std::mem::forget(self.lock);
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -67,15 +69,30 @@ pub(crate) fn life(layout: &Layout) -> io::Result<Life> {
     }
 }
 
-/// Waits until no such daemon runs. Returns what the file says then: `Runs` if it took too long.
-pub(crate) async fn wait(layout: &Layout, limit: Duration) -> io::Result<Life> {
-    let end = Instant::now() + limit;
-    loop {
-        let life = life(layout)?;
-        if life != Life::Runs || Instant::now() >= end {
-            return Ok(life);
+/// A daemon that runs, to wait for its end.
+pub(crate) struct Running(File);
+
+/// The daemon, if such a one runs.
+pub(crate) fn running(layout: &Layout) -> io::Result<Option<Running>> {
+    match life(layout)? {
+        Life::Runs => Ok(Some(Running(File::open(path(layout))?))),
+        Life::None | Life::Died => Ok(None),
+    }
+}
+
+impl Running {
+    /// Waits until its process has ended. Returns what the file says then: `Runs` if it took too long.
+    pub(crate) async fn wait(self, layout: &Layout, limit: Duration) -> io::Result<Life> {
+        let end = Instant::now() + limit;
+        // The file may have another name by now, or none: its lock is still the process's.
+        while let Err(TryLockError::WouldBlock) = self.0.try_lock_shared() {
+            if Instant::now() >= end {
+                return Ok(Life::Runs);
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        tokio::time::sleep(LOOK).await;
+        drop(self);
+        life(layout)
     }
 }
 
