@@ -154,7 +154,9 @@ impl Guard {
             );
             if let Ok(asked) = asked {
                 let standing = self.standing(request.headers().clone(), asked);
-                request.extensions_mut().insert(Lasting(Arc::new(Mutex::new(Some((room, standing))))));
+                request
+                    .extensions_mut()
+                    .insert(Lasting(Arc::new(Mutex::new(Some(Upgraded { room, standing })))));
             }
         }
         request.extensions_mut().insert(caller);
@@ -188,14 +190,21 @@ fn goes_on(asked: &Attributes) -> bool {
 
 /// For who speaks on an upgraded connection: the room that it takes, and how long it may.
 #[derive(Clone)]
-pub(super) struct Lasting(Arc<Mutex<Option<(Arc<WatchPermit>, Standing)>>>);
+pub(super) struct Lasting(Arc<Mutex<Option<Upgraded>>>);
+
+/// What an upgraded connection takes.
+struct Upgraded {
+    room: Arc<WatchPermit>,
+    standing: Standing,
+}
 
 impl Lasting {
     /// Goes on until the caller may no longer have it. Holds the room meanwhile.
     pub(super) async fn ends(self) {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((_room, standing)) = held {
+        if let Some(Upgraded { room, standing }) = held {
             standing.await;
+            drop(room);
         }
     }
 }
