@@ -76,21 +76,39 @@ static __always_inline int find_exit(const struct leaving *leaving, const struct
 /* `port`: where it came in; none if at an uplink. */
 static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, const struct port *port)
 {
-	struct flow *flow = known_flow(packet);
+	__be32 source = v4(&packet->key.src);
 	struct leaving leaving = {};
 	struct exit exit = {};
 	struct path path = {};
-	int known = flow != NULL;
-	int refused;
+	struct flow *flow;
+	int known, refused;
 
+	if (packet->error) {
+		refused = relate(packet);
+		if (refused)
+			return drop(skb, refused);
+	}
+	flow = known_flow(packet);
+	known = flow != NULL;
+	if (packet->error && !known)
+		return drop(skb, DROP_ICMP_UNRELATED);
 	refused = known ? follow(flow, packet, &leaving) : decide(packet, &path, &leaving);
 	if (refused)
 		return drop(skb, refused);
+	/* An error may come from a router on the way, whose address means the same to everybody. */
+	if (packet->error && source != v4(&packet->key.src))
+		leaving.source = source;
 	packet->routed = !port || leaving.vpc == OUTSIDE ||
 			 !in_subnet_v4(leaving.destination, &port->subnet, port->subnet_length);
 	refused = find_exit(&leaving, packet, &exit);
 	if (refused)
 		return drop(skb, refused);
+	if (packet->error) {
+		if (!flow)
+			return drop(skb, DROP_KERNEL_REFUSED);
+		refused = rewrite_error(skb, packet, flow, &exit, leaving.source);
+		return refused ? drop(skb, refused) : leave(skb, leaving.vpc, &exit);
+	}
 	if (flow) {
 		touch(flow, packet);
 	} else {

@@ -47,11 +47,20 @@ struct echo {
 #define ICMP_ECHO_REPLY 0
 #define ICMP_ECHO_REQUEST 8
 
+/* Errors, which bring back the beginning of the packet that they are about (RFC 792). */
+#define ICMP_UNREACHABLE 3
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER_PROBLEM 12
+
 #define L3 ((int)sizeof(struct ethhdr))
 #define L4 ((int)(sizeof(struct ethhdr) + sizeof(struct iphdr)))
 
 /* The longest header that is looked at: TCP's, without its options. */
 #define HEADERS (L4 + (int)sizeof(struct tcphdr))
+
+/* Where an ICMP error has the packet that it is about, and how much of that is looked at: up to TCP's checksum. */
+#define QUOTED (L4 + (int)sizeof(struct echo))
+#define QUOTED_HEADERS (QUOTED + (int)sizeof(struct iphdr) + 18)
 
 /* The flags of TCP (RFC 9293), as its 14th byte has them. */
 #define TCP_FIN 0x01
@@ -65,6 +74,18 @@ struct echo {
 /* Set by the differential test, which brings time and randomness in cb[0..2] and reads what was decided there. In
  * production it is a constant 0, and the verifier takes out all that asks for it. */
 const volatile __u32 injected = 0;
+
+/* The ends of the packet that an ICMP error is about. */
+struct quoted {
+	__be32 src;
+	__be32 dst;
+	__be16 src_port;
+	__be16 dst_port;
+	__u8 protocol;
+	/* ICMP: whether it is an echo request. */
+	__u8 echo_request;
+	__u8 pad[2];
+};
 
 struct packet {
 	/* Its tuple as it came in, and the VPC of the port; 0 at an uplink. */
@@ -84,7 +105,11 @@ struct packet {
 	__u8 echo_reply;
 	/* Whether it goes through a gateway, so that its TTL falls. */
 	__u8 routed;
-	__u32 pad;
+	/* Whether it is an ICMP error: then, once it is related to a flow, the key is that of what would answer the packet
+	 * that it is about. */
+	__u8 error;
+	__u8 pad[3];
+	struct quoted quoted;
 };
 
 /*

@@ -136,6 +136,93 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *p
 	return 0;
 }
 
+/* Sets a field, if it is another, and gives what that adds to a sum that covers it. */
+static __always_inline __u32 set16(__u16 *field, __u16 to)
+{
+	__u32 change = *field == to ? 0 : difference(*field, to);
+
+	*field = to;
+	return change;
+}
+
+static __always_inline __u32 set32(__u32 *field, __u32 to)
+{
+	__u32 change = *field == to ? 0 : difference(*field, to);
+
+	*field = to;
+	return change;
+}
+
+/*
+ * Makes the packet that an ICMP error brings back what its sender knows, and gives what that adds to the error's own
+ * checksum. `to`: what becomes of an answer to it. `length`: how much there is of it; TCP's checksum may be missing.
+ */
+static __always_inline __u32 rewrite_quoted(struct iphdr *quoted, const struct packet *packet, const struct flow *to,
+					    __u32 length, void *end)
+{
+	__u16 *transport = (void *)(quoted + 1);
+	__u32 addresses, ports, changes;
+	__u16 *sum = NULL;
+
+	addresses = set32(&quoted->saddr, v4(&to->dst));
+	addresses += set32(&quoted->daddr, v4(&to->src));
+	changes = addresses;
+	if (addresses)
+		changes += set16(&quoted->check, adjust(quoted->check, addresses));
+	if (packet->key.protocol == IPPROTO_ICMP) {
+		ports = set16(&transport[2], packet->echo_reply ? to->dst_port : to->src_port);
+		if (ports)
+			changes += set16(&transport[1], adjust(transport[1], ports));
+		return changes + ports;
+	}
+	ports = set16(&transport[0], to->dst_port);
+	ports += set16(&transport[1], to->src_port);
+	changes += ports;
+	if (packet->key.protocol == IPPROTO_UDP)
+		sum = transport[3] ? &transport[3] : NULL;
+	else if (length >= sizeof(*quoted) + 18 && (void *)(transport + 9) <= end)
+		sum = &transport[8];
+	if (sum && addresses + ports) {
+		__u16 adjusted = adjust(*sum, addresses + ports);
+
+		if (!adjusted && packet->key.protocol == IPPROTO_UDP)
+			adjusted = 0xffff;
+		changes += set16(sum, adjusted);
+	}
+	return changes;
+}
+
+/* Writes the bytes of an ICMP error that leaves; 0 or a drop reason. */
+static __always_inline int rewrite_error(struct __sk_buff *skb, const struct packet *packet, const struct flow *to,
+					 const struct exit *exit, __be32 source)
+{
+	const __u8 gateway[6] = GATEWAY_MAC;
+	struct ethhdr *ethernet = frame(skb);
+	struct iphdr *ip = (void *)(ethernet + 1);
+	struct echo *icmp = (void *)(ip + 1);
+	struct iphdr *quoted = (void *)(icmp + 1);
+	void *end = frame_end(skb);
+	__u32 changes;
+
+	if ((void *)(quoted + 1) + sizeof(struct udphdr) > end)
+		return DROP_KERNEL_REFUSED;
+	if (to->vpc != OUTSIDE) {
+		copy_mac(ethernet->h_dest, exit->mac);
+		copy_mac(ethernet->h_source, gateway);
+	}
+	changes = rewrite_quoted(quoted, packet, to, bpf_ntohs(ip->tot_len) - (QUOTED - L3), end);
+	if (changes)
+		icmp->checksum = adjust(icmp->checksum, changes);
+	changes = set32(&ip->saddr, source) + set32(&ip->daddr, v4(&to->dst));
+	if (packet->routed) {
+		changes += difference(bpf_htons(0x0100), 0);
+		ip->ttl--;
+	}
+	if (changes)
+		ip->check = adjust(ip->check, changes);
+	return 0;
+}
+
 static __always_inline int leave(struct __sk_buff *skb, __u32 vpc, const struct exit *exit)
 {
 	struct bpf_redir_neigh next_hop = { .nh_family = AF_INET, .ipv4_nh = exit->next_hop };

@@ -139,7 +139,7 @@ static __noinline int for_gateway(struct __sk_buff *skb, const struct packet *pa
 	struct echo *echo;
 	__u32 addresses;
 
-	if (!packet || packet->key.protocol != IPPROTO_ICMP || packet->echo_reply)
+	if (!packet || packet->key.protocol != IPPROTO_ICMP || packet->echo_reply || packet->error)
 		return drop(skb, DROP_GATEWAY_ONLY);
 	if (bpf_l4_csum_replace(skb, L4 + offsetof(struct echo, checksum), bpf_htons(ICMP_ECHO_REQUEST << 8), 0, 2))
 		return drop(skb, DROP_KERNEL_REFUSED);

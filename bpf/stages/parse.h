@@ -49,11 +49,54 @@ static __always_inline int parse_transport(struct packet *packet, void *transpor
 	}
 	const struct echo *echo = transport;
 
+	packet->error = echo->type == ICMP_UNREACHABLE || echo->type == ICMP_TIME_EXCEEDED ||
+			echo->type == ICMP_PARAMETER_PROBLEM;
+	if (packet->error)
+		return 0;
 	if ((echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY) || echo->code)
 		return DROP_ICMP_UNSUPPORTED;
 	packet->echo_reply = echo->type == ICMP_ECHO_REPLY;
 	key->src_port = packet->echo_reply ? bpf_htons(ECHO_REQUEST) : echo->id;
 	key->dst_port = packet->echo_reply ? echo->id : bpf_htons(ECHO_REQUEST);
+	return 0;
+}
+
+/* What an ICMP error is about, of an IPv4 packet of this length; 0 or a drop reason. */
+static __noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet, __u32 length)
+{
+	const struct iphdr *ip;
+	const struct echo *echo;
+	const __be16 *ports;
+
+	/* Never true; it tells the verifier that this is no null pointer. */
+	if (!packet)
+		return DROP_KERNEL_REFUSED;
+	if (length < QUOTED - L3 + sizeof(*ip) + sizeof(*echo))
+		return DROP_TRANSPORT_HEADER;
+	if (frame(skb) + QUOTED_HEADERS > frame_end(skb))
+		bpf_skb_pull_data(skb, skb->len < QUOTED_HEADERS ? skb->len : QUOTED_HEADERS);
+	ip = frame(skb) + QUOTED;
+	echo = (void *)(ip + 1);
+	ports = (void *)(ip + 1);
+	if ((void *)(echo + 1) > frame_end(skb))
+		return DROP_TRANSPORT_HEADER;
+	/* A later fragment has no ports. */
+	if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(0x1fff))
+		return DROP_ICMP_UNSUPPORTED;
+	packet->quoted.src = ip->saddr;
+	packet->quoted.dst = ip->daddr;
+	packet->quoted.protocol = ip->protocol;
+	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
+		packet->quoted.src_port = ports[0];
+		packet->quoted.dst_port = ports[1];
+		return 0;
+	}
+	if (ip->protocol != IPPROTO_ICMP || echo->code ||
+	    (echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY))
+		return DROP_ICMP_UNSUPPORTED;
+	packet->quoted.echo_request = echo->type == ICMP_ECHO_REQUEST;
+	packet->quoted.src_port = packet->quoted.echo_request ? echo->id : bpf_htons(ECHO_REQUEST);
+	packet->quoted.dst_port = packet->quoted.echo_request ? bpf_htons(ECHO_REQUEST) : echo->id;
 	return 0;
 }
 
@@ -63,6 +106,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	const struct iphdr *ip = frame(skb) + L3;
 	void *end = frame_end(skb);
 	__u32 length;
+	int refused;
 
 	if ((void *)(ip + 1) > end)
 		return DROP_TRUNCATED;
@@ -82,5 +126,6 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	packet->ttl = ip->ttl;
 	map_v4(&packet->key.src, ip->saddr);
 	map_v4(&packet->key.dst, ip->daddr);
-	return parse_transport(packet, (void *)(ip + 1), end, length - sizeof(*ip));
+	refused = parse_transport(packet, (void *)(ip + 1), end, length - sizeof(*ip));
+	return refused || !packet->error ? refused : parse_quoted(skb, packet, length);
 }

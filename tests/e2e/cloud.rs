@@ -63,7 +63,7 @@ impl Cloud {
         format!("up{}", self.tag)
     }
 
-    fn outside_netns(&self) -> String {
+    pub(crate) fn outside_netns(&self) -> String {
         format!("madang-e2e-{}", self.tag)
     }
 

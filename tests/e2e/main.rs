@@ -8,6 +8,7 @@ mod changes;
 mod chaos;
 mod clients;
 mod cloud;
+mod errors;
 mod events;
 mod groups;
 mod kubectl;

@@ -132,7 +132,7 @@ pub enum DropReason {
     ProtocolUnsupported = 8,
     /// The IPv4 packet ends within the TCP, UDP or ICMP header.
     TransportHeader = 9,
-    /// ICMP that is neither echo request nor echo reply.
+    /// ICMP that is neither echo nor an error about a packet of a protocol that is carried.
     IcmpUnsupported = 10,
 
     // guard
@@ -166,6 +166,8 @@ pub enum DropReason {
     TupleInUse = 35,
     /// No room for another flow.
     FlowTableFull = 36,
+    /// An ICMP error about a packet of no known flow, or from or to somebody whom that does not concern.
+    IcmpUnrelated = 37,
 
     // policy
     /// The sender's address is not in the VPC's tables.

@@ -14,6 +14,9 @@
 //!    goes on as if the entry were absent, and its two entries are deleted just before the new ones are inserted.
 //!    - Hit: an ICMP echo request on an entry of the reply way, or a reply on one of the original way: `noEchoRequest`.
 //!      Then re-check if a generation differs (see `stages/conntrack.rs`).
+//!    - An ICMP error is looked up as an answer to the packet that it is about: `icmpUnrelated` if its destination is not
+//!      the source of that, if its source is not the destination of that (from a port), or without a live entry. With
+//!      one, it goes on as a hit, to **deliver**; the flow's state, deadline and counters stay.
 //!    - Miss: `notSyn` for TCP but SYN without ACK, FIN and RST; `noEchoRequest` for an echo reply.
 //! 4. For a miss, **egress policy**: `noEndpoint` (source), `egressDenied`. **route**: `noRoute`, `blackhole`,
 //!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
@@ -47,7 +50,7 @@ use crate::abi::{DropReason, Stage};
 use crate::stages::conntrack::{self, Lookup, Opening};
 use crate::stages::deliver::{self, Leaving};
 use crate::stages::guard::{self, Passed};
-use crate::stages::parse::{self, Frame, Packet, Payload};
+use crate::stages::parse::{self, Frame, Packet, Payload, Quoted};
 use crate::stages::route::{self, Destination};
 use crate::stages::{dnat, policy, snat};
 use crate::trace::Trace;
@@ -166,6 +169,9 @@ impl<T: Trace> Run<'_, T> {
 
     /// What is the same from both hooks: a flow is known or decided, then the packet leaves.
     fn forward(&mut self, hook: &Hook<'_>, packet: &Packet, bytes: &mut [u8]) -> Result<Outcome, DropReason> {
+        if let Some(about) = &packet.about {
+            return self.relate(hook, packet, about, bytes);
+        }
         let key = FlowKey { vpc: hook.vpc(), tuple: packet.tuple, protocol: packet.protocol };
         let (leaving, exit, translated) = match conntrack::lookup(self, &key, packet)? {
             Lookup::Hit(flow) => {
@@ -184,6 +190,30 @@ impl<T: Trace> Run<'_, T> {
         };
         deliver::say(exit, &leaving, &translated, packet, self.trace);
         deliver::rewrite(bytes, packet, &translated, exit, leaving.routed);
+        Ok(exit.outcome())
+    }
+
+    /// An ICMP error goes the way of an answer to the packet that it is about.
+    fn relate(
+        &mut self,
+        hook: &Hook<'_>,
+        packet: &Packet,
+        about: &Quoted,
+        bytes: &mut [u8],
+    ) -> Result<Outcome, DropReason> {
+        let answer = about.answer(packet);
+        let key = FlowKey { vpc: hook.vpc(), tuple: answer.tuple, protocol: answer.protocol };
+        // An instance is no router: what it complains about, it got itself.
+        let is_end = packet.tuple.source == about.tuple.destination;
+        let concerns =
+            packet.tuple.destination == about.tuple.source && (is_end || key.vpc == VpcId::OUTSIDE);
+        let flow = conntrack::related(self, &key, &answer, concerns)?;
+        let source = if is_end { flow.translated.source } else { packet.tuple.source };
+        let leaving = hook.leaving(flow.target, source, flow.translated.destination);
+        let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+        let ends = Tuple { source, destination: leaving.destination, source_port: 0, destination_port: 0 };
+        deliver::say(exit, &leaving, &ends, packet, self.trace);
+        deliver::rewrite_error(bytes, packet, about, &flow.translated, &leaving, exit);
         Ok(exit.outcome())
     }
 

@@ -10,6 +10,7 @@ mod numbers;
 mod parse;
 mod policy;
 mod properties;
+mod related;
 mod route;
 mod snat;
 

@@ -1,4 +1,4 @@
-//! ICMP echo (RFC 792).
+//! ICMP (RFC 792): echo, and errors as far as they bring back a packet.
 
 use crate::bytes::{need, put, u16_at};
 use crate::{Error, checksum};
@@ -49,6 +49,17 @@ impl<T: AsRef<[u8]>> Packet<T> {
             .find(|echo| u16::from_be_bytes(echo.bytes()) == self.type_and_code())
     }
 
+    /// Whether it is an error that brings back the beginning of the packet that it is about: destination unreachable, time
+    /// exceeded, parameter problem.
+    pub fn is_error(&self) -> bool {
+        matches!(self.0.as_ref()[0], 3 | 11 | 12)
+    }
+
+    /// What an error brings back.
+    pub fn quoted(&self) -> &[u8] {
+        &self.0.as_ref()[HEADER..]
+    }
+
     /// The checksum.
     pub fn checksum(&self) -> u16 {
         u16_at(self.0.as_ref(), 2)
@@ -74,6 +85,17 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Packet<T> {
     /// Sets the identifier; the checksum is left to [`Self::set_checksum`].
     pub fn set_identifier(&mut self, identifier: u16) {
         put(self.0.as_mut(), 4, identifier.to_be_bytes());
+    }
+
+    /// Changes what an error brings back, and the checksum with it.
+    pub fn change_quoted(&mut self, change: impl FnOnce(&mut [u8])) {
+        let before = self.quoted().to_vec();
+        change(&mut self.0.as_mut()[HEADER..]);
+        let words = before.chunks(2).zip(self.quoted().chunks(2)).filter(|(from, to)| from != to);
+        let word =
+            |bytes: &[u8]| u32::from(u16::from_be_bytes([bytes[0], bytes.get(1).copied().unwrap_or(0)]));
+        let sum = words.fold(self.checksum(), |sum, (from, to)| checksum::adjust(sum, word(from), word(to)));
+        self.set_checksum(sum);
     }
 
     /// Sets the checksum.

@@ -54,6 +54,11 @@ impl<T: AsRef<[u8]>> Packet<T> {
         u16_at(self.0.as_ref(), 6) & (MORE_FRAGMENTS | OFFSET) != 0
     }
 
+    /// Whether it is a part of a packet other than the first.
+    pub fn is_later_fragment(&self) -> bool {
+        u16_at(self.0.as_ref(), 6) & OFFSET != 0
+    }
+
     /// Time to live.
     pub fn ttl(&self) -> u8 {
         self.byte(8)

@@ -35,7 +35,8 @@ pub(crate) struct Packets<'a> {
 impl Packets<'_> {
     pub(crate) fn next(&self, random: &mut Random) -> Arrival {
         let mut arrival = match random.below(100) {
-            0..=44 => self.answer(random),
+            0..=34 => self.answer(random),
+            35..=44 => self.complain(random),
             45..=56 => self.again(random),
             57..=59 => self.claim(random),
             60..=79 => self.sent_by_instance(random),
@@ -112,6 +113,34 @@ impl Packets<'_> {
         let (ifindex, uplink) = self.place(out.target, &mut frame, tuple.1);
         mend(&mut frame);
         Arrival { ifindex, uplink, frame }
+    }
+
+    /// An ICMP error about a packet that came out, from who got it or from a router on its way.
+    fn complain(&self, random: &mut Random) -> Arrival {
+        let Some(out) = self.recent(random, self.out) else { return self.sent_by_instance(random) };
+        let Some((source, destination)) = ends(&out.frame) else { return self.sent_by_instance(random) };
+        let mut frame = out.frame[..14].to_vec();
+        let (ifindex, uplink) = self.place(out.target, &mut frame, destination);
+        let from =
+            if random.once_in(if uplink { 2 } else { 10 }) { *random.pick(&remotes()) } else { destination };
+        let to = if random.once_in(15) { *random.pick(&pool()) } else { source };
+        let length =
+            usize::from(u16::from_be_bytes([out.frame[16], out.frame[17]])).min(out.frame.len() - 14);
+        let quoted = match random.below(4) {
+            0 => length,
+            1 => usize::try_from(random.between(20, 50)).unwrap(),
+            _ => 28,
+        };
+        let quoted = &out.frame[14..14 + quoted.min(length)];
+        frame.extend([0x45, 0, 0, 0, 0, 0, 0, 0, ttl(random), 1, 0, 0]);
+        frame.extend(octets(from).into_iter().chain(octets(to)));
+        let kind = *random.pick(&[3, 3, 3, 11, 11, 12, 4, 5]);
+        frame.extend([kind, random.below(16).to_le_bytes()[0], 0, 0, 0, 0, 0x05, 0xdc]);
+        frame.extend(quoted);
+        let total = u16::try_from(frame.len() - 14).unwrap();
+        frame[16..18].copy_from_slice(&total.to_be_bytes());
+        mend(&mut frame);
+        Arrival { ifindex, uplink, frame: pad(random, frame) }
     }
 
     /// A packet of a flow that had one already.

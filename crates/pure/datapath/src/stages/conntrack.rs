@@ -48,6 +48,22 @@ pub(crate) fn lookup<T: Trace>(
     }
 }
 
+/// The flow of the packet that an ICMP error is about, by the key of what would answer that packet: `icmpUnrelated` if the
+/// error concerns somebody else, or if there is no such flow.
+pub(crate) fn related<T: Trace>(
+    run: &mut Run<'_, T>,
+    key: &FlowKey,
+    answer: &Packet,
+    concerns: bool,
+) -> Result<Flow, DropReason> {
+    match run.flows.live(key, run.now_ns).copied().filter(|_| concerns) {
+        Some(flow) => hit(run, key, flow, answer),
+        None => Err(run.trace.refuse(Stage::Conntrack, DropReason::IcmpUnrelated, || {
+            ("an error about a packet of no known flow".to_owned(), Vec::new())
+        })),
+    }
+}
+
 fn miss<T: Trace>(run: &mut Run<'_, T>, packet: &Packet) -> Result<(), DropReason> {
     let refused = match (packet.flags, packet.echo) {
         (Some(flags), _) if !flags.opens() => Err(DropReason::NotSyn),

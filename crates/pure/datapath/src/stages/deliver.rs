@@ -18,6 +18,9 @@
 //!   (pseudo header). Ports count in the TCP or UDP checksum alone.
 //! - UDP's checksum stays 0 if it was 0, and is written as 0xffff if it comes out as 0 (`BPF_F_MARK_MANGLED_0`). TCP's and
 //!   ICMP's are not treated so.
+//! - An ICMP error: the packet that it brings back becomes what its sender knows, as if it went the other way of its flow,
+//!   with the checksums of that as far as they are there (TCP's may not be); then the error's own checksum is adjusted for
+//!   each 16 bits of it that differ. Its source is translated only if it is the end to which that packet went.
 //! - ICMP: the identifier is the tuple's source port for a request, its destination port for a reply; it counts in the ICMP
 //!   checksum, addresses do not.
 
@@ -28,7 +31,7 @@ use madang_wire::checksum::{adjust, adjust_udp};
 use madang_wire::icmp::Echo;
 use madang_wire::{ethernet, icmp, ipv4, tcp, udp};
 
-use super::parse::Packet;
+use super::parse::{Packet, Quoted};
 use crate::abi::{DropReason, Stage};
 use crate::trace::Trace;
 use crate::view::View;
@@ -144,6 +147,72 @@ pub(crate) fn rewrite(bytes: &mut [u8], packet: &Packet, translated: &Tuple, exi
         changes.addresses(from, to);
     }
     rewrite_transport(ip.payload_mut(), packet, translated, changes);
+}
+
+/// Writes the bytes of an ICMP error that leaves. `translated`: what becomes of an answer to the packet that it is about.
+pub(crate) fn rewrite_error(
+    bytes: &mut [u8],
+    packet: &Packet,
+    about: &Quoted,
+    translated: &Tuple,
+    leaving: &Leaving,
+    exit: Exit,
+) {
+    let Ok(mut frame) = ethernet::Packet::new_checked(bytes) else { return };
+    if let Exit::Port(_, mac) = exit {
+        frame.set_source(GATEWAY_MAC);
+        frame.set_destination(mac);
+    }
+    let Ok(mut ip) = ipv4::Packet::new_checked(frame.payload_mut()) else { return };
+    if leaving.routed {
+        ip.set_ttl(packet.ttl.saturating_sub(1));
+    }
+    if let Some((_, to)) = changed(packet.tuple.source, leaving.source) {
+        ip.set_source(to);
+    }
+    if let Some((_, to)) = changed(packet.tuple.destination, leaving.destination) {
+        ip.set_destination(to);
+    }
+    let Ok(mut icmp) = icmp::Packet::new_checked(ip.payload_mut()) else { return };
+    icmp.change_quoted(|quoted| rewrite_quoted(quoted, about, &translated.reversed()));
+}
+
+fn rewrite_quoted(bytes: &mut [u8], about: &Quoted, to: &Tuple) {
+    let (from, mut changes) = (about.tuple, Changes::default());
+    let Ok(mut ip) = ipv4::Packet::new_checked(&mut *bytes) else { return };
+    if let Some((from, to)) = changed(from.source, to.source) {
+        ip.set_source(to);
+        changes.addresses(from, to);
+    }
+    if let Some((from, to)) = changed(from.destination, to.destination) {
+        ip.set_destination(to);
+        changes.addresses(from, to);
+    }
+    let transport = bytes.get_mut(ipv4::HEADER..).unwrap_or_default();
+    match about.protocol {
+        Protocol::Tcp | Protocol::Udp => {
+            changes.ports(from.source_port, to.source_port);
+            changes.ports(from.destination_port, to.destination_port);
+            let Ok(mut udp) = udp::Packet::new_checked(&mut *transport) else { return };
+            udp.set_source_port(to.source_port);
+            udp.set_destination_port(to.destination_port);
+            if about.protocol == Protocol::Udp {
+                udp.set_checksum(changes.apply(udp.checksum(), adjust_udp));
+            } else if let Some(sum) = transport.get_mut(16..18) {
+                let adjusted = changes.apply(u16::from_be_bytes([sum[0], sum[1]]), adjust);
+                sum.copy_from_slice(&adjusted.to_be_bytes());
+            }
+        }
+        Protocol::Icmp => {
+            let Ok(mut icmp) = icmp::Packet::new_checked(transport) else { return };
+            let request = about.echo == Some(Echo::Request);
+            let identifier = if request { to.source_port } else { to.destination_port };
+            let mut changes = Changes::default();
+            changes.ports(icmp.identifier(), identifier);
+            icmp.set_identifier(identifier);
+            icmp.set_checksum(changes.apply(icmp.checksum(), adjust));
+        }
+    }
 }
 
 fn rewrite_transport(bytes: &mut [u8], packet: &Packet, to: &Tuple, mut changes: Changes) {

@@ -8,7 +8,10 @@
 //! 3. IPv4: the frame has 14 + 20: `truncated`. Version 4 and header length at least 20: `ipHeader`. Header length 20:
 //!    `ipOptions`. Total length at least 20 and at most the frame's less 14: `ipLength`. No more-fragments bit and
 //!    fragment offset 0: `fragment` (the other two flags do not matter). TCP, UDP or ICMP: `protocolUnsupported`. The
-//!    total length less 20 is at least 20, 8 or 8: `transportHeader`. ICMP of type 8 or 0 and code 0: `icmpUnsupported`.
+//!    total length less 20 is at least 20, 8 or 8: `transportHeader`. ICMP of type 8 or 0 and code 0, or an error (type 3,
+//!    11 or 12, any code): `icmpUnsupported`.
+//! 4. An ICMP error: the total length is at least 20 + 8 + 20 + 8: `transportHeader`. What it brings back is of version 4,
+//!    with a header length of 20 and fragment offset 0, and TCP, UDP or an echo: `icmpUnsupported`.
 //!
 //! Not looked at: checksums, TCP's data offset, UDP's length.
 
@@ -42,11 +45,34 @@ pub(crate) struct Packet {
     pub(crate) protocol: Protocol,
     /// None unless it is TCP.
     pub(crate) flags: Option<TcpFlags>,
-    /// None unless it is ICMP.
+    /// None unless it is an ICMP echo.
     pub(crate) echo: Option<icmp::Echo>,
+    /// None unless it is an ICMP error: what that is about.
+    pub(crate) about: Option<Quoted>,
     pub(crate) ttl: u8,
     /// Of the whole frame, in bytes.
     pub(crate) frame_length: u64,
+}
+
+/// The packet that an ICMP error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quoted {
+    pub(crate) tuple: Tuple,
+    pub(crate) protocol: Protocol,
+    /// None unless it is ICMP.
+    pub(crate) echo: Option<icmp::Echo>,
+}
+
+impl Quoted {
+    /// The packet that would answer it, as far as that is known.
+    pub(crate) fn answer(&self, error: &Packet) -> Packet {
+        let other_way = |echo| match echo {
+            icmp::Echo::Request => icmp::Echo::Reply,
+            icmp::Echo::Reply => icmp::Echo::Request,
+        };
+        let (tuple, protocol, echo) = (self.tuple.reversed(), self.protocol, self.echo.map(other_way));
+        Packet { tuple, protocol, flags: None, echo, about: None, ..*error }
+    }
 }
 
 /// Reads the frame.
@@ -93,23 +119,30 @@ fn read_ipv4(bytes: &[u8]) -> Result<Packet, DropReason> {
         return Err(DropReason::Fragment);
     }
     let protocol = Protocol::from_number(ip.protocol()).ok_or(DropReason::ProtocolUnsupported)?;
-    let (ports, flags, echo) = read_transport(protocol, ip.payload())?;
+    let Transport { ports, flags, echo, about } = read_transport(protocol, ip.payload())?;
     Ok(Packet {
-        tuple: Tuple {
-            source: IpAddr::V4(ip.source()),
-            destination: IpAddr::V4(ip.destination()),
-            source_port: ports.0,
-            destination_port: ports.1,
-        },
+        tuple: tuple(&ip, ports),
         protocol,
         flags,
         echo,
+        about,
         ttl: ip.ttl(),
         frame_length: (ethernet::HEADER + bytes.len()) as u64,
     })
 }
 
-type Transport = ((u16, u16), Option<TcpFlags>, Option<icmp::Echo>);
+#[derive(Default)]
+struct Transport {
+    ports: (u16, u16),
+    flags: Option<TcpFlags>,
+    echo: Option<icmp::Echo>,
+    about: Option<Quoted>,
+}
+
+fn tuple(ip: &ipv4::Packet<&[u8]>, (source_port, destination_port): (u16, u16)) -> Tuple {
+    let (source, destination) = (IpAddr::V4(ip.source()), IpAddr::V4(ip.destination()));
+    Tuple { source, destination, source_port, destination_port }
+}
 
 fn read_transport(protocol: Protocol, bytes: &[u8]) -> Result<Transport, DropReason> {
     let short = |_| DropReason::TransportHeader;
@@ -123,20 +156,49 @@ fn read_transport(protocol: Protocol, bytes: &[u8]) -> Result<Transport, DropRea
                 fin: has(tcp::Flags::FIN),
                 rst: has(tcp::Flags::RST),
             };
-            ((tcp.source_port(), tcp.destination_port()), Some(flags), None)
+            let ports = (tcp.source_port(), tcp.destination_port());
+            Transport { ports, flags: Some(flags), ..Transport::default() }
         }
         Protocol::Udp => {
             let udp = udp::Packet::new_checked(bytes).map_err(short)?;
-            ((udp.source_port(), udp.destination_port()), None, None)
+            Transport { ports: (udp.source_port(), udp.destination_port()), ..Transport::default() }
         }
         Protocol::Icmp => {
             let icmp = icmp::Packet::new_checked(bytes).map_err(short)?;
-            let echo = icmp.echo().ok_or(DropReason::IcmpUnsupported)?;
-            let ports = match echo {
-                icmp::Echo::Request => (icmp.identifier(), ECHO_REQUEST),
-                icmp::Echo::Reply => (ECHO_REQUEST, icmp.identifier()),
-            };
-            (ports, None, Some(echo))
+            if icmp.is_error() {
+                return Ok(Transport { about: Some(read_quoted(icmp.quoted())?), ..Transport::default() });
+            }
+            let (ports, echo) = read_echo(&icmp)?;
+            Transport { ports, echo: Some(echo), ..Transport::default() }
         }
     })
+}
+
+fn read_echo(icmp: &icmp::Packet<&[u8]>) -> Result<((u16, u16), icmp::Echo), DropReason> {
+    let echo = icmp.echo().ok_or(DropReason::IcmpUnsupported)?;
+    Ok(match echo {
+        icmp::Echo::Request => ((icmp.identifier(), ECHO_REQUEST), echo),
+        icmp::Echo::Reply => ((ECHO_REQUEST, icmp.identifier()), echo),
+    })
+}
+
+/// The beginning of a packet, as an ICMP error brings it back: its header and 8 bytes at least.
+fn read_quoted(bytes: &[u8]) -> Result<Quoted, DropReason> {
+    let short = |_| DropReason::TransportHeader;
+    let ip = ipv4::Packet::new_checked(bytes).map_err(short)?;
+    let transport = bytes.get(ipv4::HEADER..).unwrap_or_default();
+    let udp = udp::Packet::new_checked(transport).map_err(short)?;
+    if ip.version() != 4 || ip.header_length() != ipv4::HEADER || ip.is_later_fragment() {
+        return Err(DropReason::IcmpUnsupported);
+    }
+    let protocol = Protocol::from_number(ip.protocol()).ok_or(DropReason::IcmpUnsupported)?;
+    let (ports, echo) = match protocol {
+        // TCP's ports are where UDP's are.
+        Protocol::Tcp | Protocol::Udp => ((udp.source_port(), udp.destination_port()), None),
+        Protocol::Icmp => {
+            let (ports, echo) = read_echo(&icmp::Packet::new_checked(transport).map_err(short)?)?;
+            (ports, Some(echo))
+        }
+    };
+    Ok(Quoted { tuple: tuple(&ip, ports), protocol, echo })
 }

@@ -44,7 +44,7 @@ fn each_check_has_its_reason() {
         (syn, &[(17, 39)], None, TransportHeader),
         (udp, &[(17, 27)], None, TransportHeader),
         (ping, &[(17, 27)], None, TransportHeader),
-        (ping, &[(34, 3)], None, IcmpUnsupported),
+        (ping, &[(34, 5)], None, IcmpUnsupported),
         (ping, &[(35, 1)], None, IcmpUnsupported),
         (ping, &[(34, 0)], None, NoEchoRequest),
         (syn, &[(6, 6), (12, 9)], None, EtherType),
