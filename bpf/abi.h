@@ -45,6 +45,8 @@
 #define SHOWN_PORT_FIRST 1024
 #define FLOW_ENTRIES (1 << 20)
 #define GATEWAY_TTL 64
+#define ERROR_TOS 0xc0
+#define ERRORS_A_SECOND 100
 
 enum verdict {
 	VERDICT_DROP = 1,
@@ -52,6 +54,7 @@ enum verdict {
 	VERDICT_TO_UPLINK = 3,
 	VERDICT_ANSWERED = 4,
 	VERDICT_TO_HOST = 5,
+	VERDICT_REFUSED = 6,
 };
 
 enum way {
@@ -274,6 +277,12 @@ struct flow {
 struct drop_key {
 	__u32 ifindex;
 	__u32 reason;
+};
+
+/* How many errors were sent out of an interface in the latest second in which any was. */
+struct told {
+	__u64 second;
+	__u64 count;
 };
 
 _Static_assert(sizeof(struct port) == 60 && offsetof(struct port, gateway) == 44, "ABI");

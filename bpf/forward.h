@@ -9,6 +9,7 @@
 #include "stages/conntrack.h"
 #include "decide.h"
 #include "stages/deliver.h"
+#include "stages/refuse.h"
 #include "stages/snat.h"
 
 /* What a packet's way out is looked up by. */
@@ -73,10 +74,23 @@ static __always_inline int find_exit(const struct leaving *leaving, const struct
 	return exit_to_instance(exit, leaving->vpc, leaving->generation, leaving->destination);
 }
 
+/* Who tells the sender of a packet that it is dropped: not asked for an ICMP error. */
+static __always_inline __be32 teller_of(const struct packet *packet, const struct port *port)
+{
+	return port ? v4(&port->gateway) : v4(&packet->key.dst);
+}
+
+/* From where an ICMP error comes, as its receiver sees it: from this address, if it comes from the end of its flow. */
+static __always_inline __be32 teller_outside(const struct packet *packet, __be32 end)
+{
+	const struct quoted *quoted = quoted_of();
+
+	return !quoted || quoted->teller == v4(&packet->key.src) ? end : quoted->teller;
+}
+
 /* `port`: where it came in; none if at an uplink. */
 static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, const struct port *port)
 {
-	__be32 source = v4(&packet->key.src);
 	struct leaving leaving = {};
 	struct exit exit = {};
 	struct path path = {};
@@ -94,15 +108,15 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 		return drop(skb, DROP_ICMP_UNRELATED);
 	refused = known ? follow(flow, packet, &leaving) : decide(packet, &path, &leaving);
 	if (refused)
-		return drop(skb, refused);
+		return refuse(skb, packet, teller_of(packet, port), refused);
 	/* An error may come from a router on the way, whose address means the same to everybody. */
-	if (packet->error && source != v4(&packet->key.src))
-		leaving.source = source;
+	if (packet->error)
+		leaving.source = teller_outside(packet, leaving.source);
 	packet->routed = !port || leaving.vpc == OUTSIDE ||
 			 !in_subnet_v4(leaving.destination, &port->subnet, port->subnet_length);
 	refused = find_exit(&leaving, packet, &exit);
 	if (refused)
-		return drop(skb, refused);
+		return refuse(skb, packet, teller_of(packet, port), refused);
 	if (packet->error) {
 		if (!flow)
 			return drop(skb, DROP_KERNEL_REFUSED);

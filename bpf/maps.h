@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
- * The maps. All but `flows` and `drops` are written by the loader alone. Every key but a port's, the epoch's and a
+ * The maps. All but `flows`, `drops` and the two about ICMP errors are written by the loader alone. Every key but a port's, the epoch's and a
  * drop's begins with the VPC; those of a VPC's tables go on with a generation.
  *
  * Lookups of a packet use the one epoch that it read first: so it sees the tables of one moment.
@@ -46,5 +46,35 @@ TABLE(forwards, BPF_MAP_TYPE_HASH, struct forward_key, struct forward, 65536);
 
 /* Never an LRU one: that would silently end flows that live. The loader sets how many. */
 TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, FLOW_ENTRIES);
+
+/* An entry that is lost is counted anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct told);
+} told_lately SEC(".maps");
+
+/* The ends of the packet that an ICMP error is about, which this CPU is at. */
+struct quoted {
+	__be32 src;
+	__be32 dst;
+	__be16 src_port;
+	__be16 dst_port;
+	__u8 protocol;
+	/* ICMP: whether it is an echo request. */
+	__u8 echo_request;
+	__u8 pad[2];
+	/* Where the error itself comes from. */
+	__be32 teller;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct quoted);
+} quoted_now SEC(".maps");
 
 TABLE(drops, BPF_MAP_TYPE_HASH, struct drop_key, __u64, 65536);

@@ -75,18 +75,6 @@ struct echo {
  * production it is a constant 0, and the verifier takes out all that asks for it. */
 const volatile __u32 injected = 0;
 
-/* The ends of the packet that an ICMP error is about. */
-struct quoted {
-	__be32 src;
-	__be32 dst;
-	__be16 src_port;
-	__be16 dst_port;
-	__u8 protocol;
-	/* ICMP: whether it is an echo request. */
-	__u8 echo_request;
-	__u8 pad[2];
-};
-
 struct packet {
 	/* Its tuple as it came in, and the VPC of the port; 0 at an uplink. */
 	struct flow_key key;
@@ -109,8 +97,15 @@ struct packet {
 	 * that it is about. */
 	__u8 error;
 	__u8 pad[3];
-	struct quoted quoted;
 };
+
+/* What an ICMP error is about: beside the packet, since the stack is small. */
+static __always_inline struct quoted *quoted_of(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&quoted_now, &zero);
+}
 
 /*
  * The frame's first and last byte. Compilers for -mcpu=v3 load these 32-bit fields into half a register, which the
@@ -211,7 +206,7 @@ static __always_inline void tell(struct __sk_buff *skb, __u32 verdict, __u32 tar
 	}
 }
 
-static __noinline int drop(struct __sk_buff *skb, __u32 reason)
+static __always_inline void count_drop(struct __sk_buff *skb, __u32 reason)
 {
 	struct drop_key key = { .ifindex = skb->ifindex, .reason = reason };
 	__u64 *count = bpf_map_lookup_elem(&drops, &key);
@@ -223,6 +218,11 @@ static __noinline int drop(struct __sk_buff *skb, __u32 reason)
 	}
 	if (count)
 		__sync_fetch_and_add(count, 1);
+}
+
+static __noinline int drop(struct __sk_buff *skb, __u32 reason)
+{
+	count_drop(skb, reason);
 	tell(skb, VERDICT_DROP, 0, reason);
 	return TC_ACT_SHOT;
 }

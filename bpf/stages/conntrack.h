@@ -181,19 +181,22 @@ static __always_inline int may_open(const struct packet *packet)
  * Relates an ICMP error to the flow of the packet that it is about: its key becomes that of what would answer that packet.
  * The error must be to who sent that; from a port, also from who got it, as an instance is no router. 0 or a drop reason.
  */
-static __always_inline int relate(struct packet *packet)
+static __noinline int relate(struct packet *packet)
 {
-	const struct quoted quoted = packet->quoted;
+	struct quoted *quoted = quoted_of();
 
-	if (v4(&packet->key.dst) != quoted.src ||
-	    (packet->key.vpc != OUTSIDE && v4(&packet->key.src) != quoted.dst))
+	/* Never true. */
+	if (!packet || !quoted)
+		return DROP_KERNEL_REFUSED;
+	quoted->teller = v4(&packet->key.src);
+	if (v4(&packet->key.dst) != quoted->src || (packet->key.vpc != OUTSIDE && quoted->teller != quoted->dst))
 		return DROP_ICMP_UNRELATED;
-	packet->key.protocol = quoted.protocol;
-	packet->key.src_port = quoted.dst_port;
-	packet->key.dst_port = quoted.src_port;
-	map_v4(&packet->key.src, quoted.dst);
-	map_v4(&packet->key.dst, quoted.src);
-	packet->echo_reply = quoted.echo_request;
+	packet->key.protocol = quoted->protocol;
+	packet->key.src_port = quoted->dst_port;
+	packet->key.dst_port = quoted->src_port;
+	map_v4(&packet->key.src, quoted->dst);
+	map_v4(&packet->key.dst, quoted->src);
+	packet->echo_reply = quoted->echo_request;
 	return 0;
 }
 

@@ -193,8 +193,8 @@ static __always_inline __u32 rewrite_quoted(struct iphdr *quoted, const struct p
 }
 
 /* Writes the bytes of an ICMP error that leaves; 0 or a drop reason. */
-static __always_inline int rewrite_error(struct __sk_buff *skb, const struct packet *packet, const struct flow *to,
-					 const struct exit *exit, __be32 source)
+static __noinline int rewrite_error(struct __sk_buff *skb, const struct packet *packet, const struct flow *to,
+				    const struct exit *exit, __be32 source)
 {
 	const __u8 gateway[6] = GATEWAY_MAC;
 	struct ethhdr *ethernet = frame(skb);
@@ -204,7 +204,8 @@ static __always_inline int rewrite_error(struct __sk_buff *skb, const struct pac
 	void *end = frame_end(skb);
 	__u32 changes;
 
-	if ((void *)(quoted + 1) + sizeof(struct udphdr) > end)
+	/* The first three are never true; they tell the verifier that these are no null pointers. */
+	if (!packet || !to || !exit || (void *)(quoted + 1) + sizeof(struct udphdr) > end)
 		return DROP_KERNEL_REFUSED;
 	if (to->vpc != OUTSIDE) {
 		copy_mac(ethernet->h_dest, exit->mac);

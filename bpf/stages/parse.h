@@ -62,14 +62,15 @@ static __always_inline int parse_transport(struct packet *packet, void *transpor
 }
 
 /* What an ICMP error is about, of an IPv4 packet of this length; 0 or a drop reason. */
-static __noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet, __u32 length)
+static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 {
+	struct quoted *quoted = quoted_of();
 	const struct iphdr *ip;
 	const struct echo *echo;
 	const __be16 *ports;
 
-	/* Never true; it tells the verifier that this is no null pointer. */
-	if (!packet)
+	/* Never true. */
+	if (!quoted)
 		return DROP_KERNEL_REFUSED;
 	if (length < QUOTED - L3 + sizeof(*ip) + sizeof(*echo))
 		return DROP_TRANSPORT_HEADER;
@@ -83,20 +84,21 @@ static __noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet,
 	/* A later fragment has no ports. */
 	if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(0x1fff))
 		return DROP_ICMP_UNSUPPORTED;
-	packet->quoted.src = ip->saddr;
-	packet->quoted.dst = ip->daddr;
-	packet->quoted.protocol = ip->protocol;
+	*quoted = (struct quoted){};
+	quoted->src = ip->saddr;
+	quoted->dst = ip->daddr;
+	quoted->protocol = ip->protocol;
 	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
-		packet->quoted.src_port = ports[0];
-		packet->quoted.dst_port = ports[1];
+		quoted->src_port = ports[0];
+		quoted->dst_port = ports[1];
 		return 0;
 	}
 	if (ip->protocol != IPPROTO_ICMP || echo->code ||
 	    (echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY))
 		return DROP_ICMP_UNSUPPORTED;
-	packet->quoted.echo_request = echo->type == ICMP_ECHO_REQUEST;
-	packet->quoted.src_port = packet->quoted.echo_request ? echo->id : bpf_htons(ECHO_REQUEST);
-	packet->quoted.dst_port = packet->quoted.echo_request ? bpf_htons(ECHO_REQUEST) : echo->id;
+	quoted->echo_request = echo->type == ICMP_ECHO_REQUEST;
+	quoted->src_port = quoted->echo_request ? echo->id : bpf_htons(ECHO_REQUEST);
+	quoted->dst_port = quoted->echo_request ? bpf_htons(ECHO_REQUEST) : echo->id;
 	return 0;
 }
 
@@ -127,5 +129,5 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	map_v4(&packet->key.src, ip->saddr);
 	map_v4(&packet->key.dst, ip->daddr);
 	refused = parse_transport(packet, (void *)(ip + 1), end, length - sizeof(*ip));
-	return refused || !packet->error ? refused : parse_quoted(skb, packet, length);
+	return refused || !packet->error ? refused : parse_quoted(skb, length);
 }

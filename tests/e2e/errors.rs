@@ -33,7 +33,10 @@ spec: { vpc: lab, cidr: 10.0.1.0/24, routeTable: main }
 apiVersion: madang.dev/v1alpha1
 kind: SecurityGroup
 metadata: { name: open }
-spec: { vpc: lab, ingress: [{ from: [0.0.0.0/0] }] }
+spec:
+  vpc: lab
+  ingress: [{ from: [0.0.0.0/0] }]
+  egress: [{ to: [10.0.0.0/16, 192.0.2.0/24, 203.0.113.0/24] }]
 ---
 apiVersion: madang.dev/v1alpha1
 kind: Instance
@@ -132,6 +135,14 @@ fn errors_reach_those_whom_they_concern() {
     let said = cloud.exec("web", &["python3", "-c", GIVES]);
     assert_eq!(said.out.trim(), "3000000", "{said:?}\n{}", cloud.evidence());
 
+    // What the gateway itself tells.
+    let said = ping(&["-t", "1"]);
+    assert!(said.out.contains("From 10.0.1.1 icmp_seq=1 Time to live exceeded"), "{said:?}");
+    for (address, says) in [("10.0.9.9", "Destination Host Unreachable"), ("198.51.100.1", "Packet filtered")]
+    {
+        let said = cloud.exec("web", &["ping", "-c", "1", "-W", "3", address]);
+        assert!(said.out.contains(&format!("From 10.0.1.1 icmp_seq=1 {says}")), "{said:?}");
+    }
     let ask_far = ask("192.0.2.2", 9);
     let said = cloud.exec("web", &ask_far.each_ref().map(String::as_str));
     assert_eq!(said.out.trim(), "ConnectionRefusedError", "{said:?}\n{}", cloud.evidence());

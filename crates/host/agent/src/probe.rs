@@ -121,7 +121,18 @@ fn send(probe: &Probe) -> rustix::io::Result<(u16, Answer)> {
 }
 
 fn connected(socket: &OwnedFd, start: Instant) -> rustix::io::Result<Answer> {
-    if !ready(socket, PollFlags::OUT, start)? {
+    came(socket, PollFlags::OUT, start)
+}
+
+fn answered(socket: &OwnedFd, payload: &[u8], start: Instant) -> rustix::io::Result<Answer> {
+    let mut control = rustix::net::SendAncillaryBuffer::default();
+    rustix::net::sendmsg(socket, &[IoSlice::new(payload)], &mut control, rustix::net::SendFlags::empty())?;
+    came(socket, PollFlags::IN, start)
+}
+
+/// What comes, once something does. An ICMP error is no answer, whoever sent it.
+fn came(socket: &OwnedFd, events: PollFlags, start: Instant) -> rustix::io::Result<Answer> {
+    if !ready(socket, events, start)? {
         return Ok(Answer::Nothing);
     }
     Ok(match rustix::net::sockopt::socket_error(socket)? {
@@ -129,12 +140,6 @@ fn connected(socket: &OwnedFd, start: Instant) -> rustix::io::Result<Answer> {
         Err(Errno::CONNREFUSED) => Answer::Refused,
         Err(_) => Answer::Nothing,
     })
-}
-
-fn answered(socket: &OwnedFd, payload: &[u8], start: Instant) -> rustix::io::Result<Answer> {
-    let mut control = rustix::net::SendAncillaryBuffer::default();
-    rustix::net::sendmsg(socket, &[IoSlice::new(payload)], &mut control, rustix::net::SendFlags::empty())?;
-    Ok(if ready(socket, PollFlags::IN, start)? { Answer::Yes(start.elapsed()) } else { Answer::Nothing })
 }
 
 fn ready(socket: &OwnedFd, events: PollFlags, start: Instant) -> rustix::io::Result<bool> {

@@ -54,6 +54,10 @@ pub const FLOW_ENTRIES: usize = 1 << 20;
 
 /// TTL of what a gateway answers.
 pub const GATEWAY_TTL: u8 = 64;
+/// Type of service of an ICMP error: internetwork control (RFC 1812 section 4.3.2.5).
+pub const ERROR_TOS: u8 = 0xc0;
+/// How many ICMP errors are sent out of one interface in a second at most (RFC 1812 section 4.3.2.8).
+pub const ERRORS_A_SECOND: u64 = 100;
 
 /// What has been decided about a packet, as a number (`VERDICT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,6 +74,9 @@ pub enum VerdictCode {
     Answered = 4,
     /// Not ours: to the host, untouched; the target is 0.
     ToHost = 5,
+    /// Dropped, and made into an ICMP error that says so, back out of where it came from; the target is that interface's
+    /// index, and the reason says why.
+    Refused = 6,
 }
 
 /// Which way of a flow an entry is for, as a number (`WAY_*`).

@@ -22,6 +22,8 @@ pub enum Verdict {
     Answered,
     /// Not ours: on to the host. The frame is as it came.
     ToHost,
+    /// Nowhere; the frame is an ICMP error now that tells its sender so, and goes back out of where it came from.
+    Refused(DropReason),
 }
 
 impl Verdict {
@@ -33,13 +35,14 @@ impl Verdict {
             Self::ToUplink(..) => VerdictCode::ToUplink,
             Self::Answered => VerdictCode::Answered,
             Self::ToHost => VerdictCode::ToHost,
+            Self::Refused(_) => VerdictCode::Refused,
         }
     }
 
     /// Why it is dropped, if it is.
     pub fn drop_reason(self) -> Option<DropReason> {
         match self {
-            Self::Drop(reason) => Some(reason),
+            Self::Drop(reason) | Self::Refused(reason) => Some(reason),
             _ => None,
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! # From a port
 //!
-//! The first check that fails gives the reason; a dropped frame is as it came.
+//! The first check that fails gives the reason; a dropped frame is as it came, or what its sender is told (see
+//! `stages/refuse.rs`).
 //!
 //! 1. `noPort`. **parse** (see `stages/parse.rs`).
 //! 2. **guard**, ARP: `spoofedMac` (Ethernet source), `arpNotRequest` (operation is not 1), `spoofedMac` (sender's
@@ -52,7 +53,7 @@ use crate::stages::deliver::{self, Leaving};
 use crate::stages::guard::{self, Passed};
 use crate::stages::parse::{self, Frame, Packet, Payload, Quoted};
 use crate::stages::route::{self, Destination};
-use crate::stages::{dnat, policy, snat};
+use crate::stages::{dnat, policy, refuse, snat};
 use crate::trace::Trace;
 use crate::view::View;
 use crate::{
@@ -62,14 +63,14 @@ use crate::{
 
 /// A packet from an instance: ingress of the host's side of its port.
 ///
-/// The frame begins with the Ethernet header. Its length never changes; bytes after the IPv4 packet (or after the 42
-/// bytes of an ARP packet) stay as they are. `now_ns` is monotonic; `random` chooses ports where one must be found.
+/// The frame begins with the Ethernet header. Its length stays, and bytes after the IPv4 packet (or after the 42 bytes of
+/// an ARP packet) stay as they are, unless it is refused. `now_ns` is monotonic; `random` chooses ports where one must be found.
 pub fn from_port(
     tables: &Tables,
     generations: &Generations,
     flows: &mut FlowTable,
     port: PortId,
-    frame: &mut [u8],
+    frame: &mut Vec<u8>,
     now_ns: u64,
     random: u32,
 ) -> Outcome {
@@ -83,7 +84,7 @@ pub fn from_uplink(
     generations: &Generations,
     flows: &mut FlowTable,
     uplink: UplinkId,
-    frame: &mut [u8],
+    frame: &mut Vec<u8>,
     now_ns: u64,
     random: u32,
 ) -> Outcome {
@@ -103,11 +104,11 @@ pub(crate) struct Run<'a, T> {
 const ANSWERED: Verdict = Verdict::Answered;
 
 impl<T: Trace> Run<'_, T> {
-    pub(crate) fn port(&mut self, id: PortId, bytes: &mut [u8]) -> Outcome {
+    pub(crate) fn port(&mut self, id: PortId, bytes: &mut Vec<u8>) -> Outcome {
         self.port_packet(id, bytes).unwrap_or_else(dropped)
     }
 
-    pub(crate) fn uplink(&mut self, id: UplinkId, bytes: &mut [u8]) -> Outcome {
+    pub(crate) fn uplink(&mut self, id: UplinkId, bytes: &mut Vec<u8>) -> Outcome {
         let Some(uplink) = self.view.uplink(id).filter(|uplink| concerns_us(self.view, id, uplink, bytes))
         else {
             self.trace.step(Stage::Parse, || {
@@ -118,7 +119,7 @@ impl<T: Trace> Run<'_, T> {
         self.uplink_packet(id, uplink, bytes).unwrap_or_else(dropped)
     }
 
-    fn port_packet(&mut self, id: PortId, bytes: &mut [u8]) -> Result<Outcome, DropReason> {
+    fn port_packet(&mut self, id: PortId, bytes: &mut Vec<u8>) -> Result<Outcome, DropReason> {
         let Some(port) = self.view.tables.ports.get(&id) else {
             return Err(self.trace.refuse(Stage::Parse, DropReason::NoPort, || {
                 (format!("interface {} is no port of an instance", id.0), Vec::new())
@@ -133,7 +134,11 @@ impl<T: Trace> Run<'_, T> {
                 Ok(answered)
             }
             Payload::Ipv4(packet) => match guard::ipv4_from_port(id, port, &ethernet, &packet, self.trace)? {
-                Passed::On => self.forward(&Hook::Port(port), &packet, bytes),
+                Passed::On => {
+                    let hook = Hook::Port(port);
+                    let forwarded = self.forward(&hook, &packet, bytes);
+                    forwarded.or_else(|reason| self.refuse((&hook, id.0), &packet, bytes, reason))
+                }
                 Passed::GatewayEcho => {
                     guard::answer_echo(bytes);
                     Ok(answered)
@@ -146,7 +151,7 @@ impl<T: Trace> Run<'_, T> {
         &mut self,
         id: UplinkId,
         uplink: &Uplink,
-        bytes: &mut [u8],
+        bytes: &mut Vec<u8>,
     ) -> Result<Outcome, DropReason> {
         match parse::frame(bytes, self.trace)?.payload {
             Payload::Arp(arp) => {
@@ -162,7 +167,8 @@ impl<T: Trace> Run<'_, T> {
             }
             Payload::Ipv4(packet) => {
                 guard::ipv4_from_uplink(self.view, &packet, self.trace)?;
-                self.forward(&Hook::Uplink, &packet, bytes)
+                let forwarded = self.forward(&Hook::Uplink, &packet, bytes);
+                forwarded.or_else(|reason| self.refuse((&Hook::Uplink, id.0), &packet, bytes, reason))
             }
         }
     }
@@ -193,6 +199,26 @@ impl<T: Trace> Run<'_, T> {
         Ok(exit.outcome())
     }
 
+    /// Tells the sender of a dropped packet why, if it is to know: out of the interface where it came in.
+    fn refuse(
+        &mut self,
+        (hook, interface): (&Hook<'_>, u32),
+        packet: &Packet,
+        bytes: &mut Vec<u8>,
+        reason: DropReason,
+    ) -> Result<Outcome, DropReason> {
+        let message = refuse::message(reason, hook.vpc()).filter(|_| packet.about.is_none());
+        let Some(message) = message.filter(|_| self.flows.may_tell(interface, self.now_ns)) else {
+            return Err(reason);
+        };
+        let teller = match hook {
+            Hook::Port(port) => port.gateway,
+            Hook::Uplink => packet.tuple.destination,
+        };
+        refuse::refuse(bytes, teller, packet.tuple.source, message);
+        Ok(Outcome { verdict: Verdict::Refused(reason), target: interface })
+    }
+
     /// An ICMP error goes the way of an answer to the packet that it is about.
     fn relate(
         &mut self,
@@ -211,8 +237,7 @@ impl<T: Trace> Run<'_, T> {
         let source = if is_end { flow.translated.source } else { packet.tuple.source };
         let leaving = hook.leaving(flow.target, source, flow.translated.destination);
         let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
-        let ends = Tuple { source, destination: leaving.destination, source_port: 0, destination_port: 0 };
-        deliver::say(exit, &leaving, &ends, packet, self.trace);
+        deliver::say(exit, &leaving, &flow.translated, packet, self.trace);
         deliver::rewrite_error(bytes, packet, about, &flow.translated, &leaving, exit);
         Ok(exit.outcome())
     }

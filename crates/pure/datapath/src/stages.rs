@@ -6,5 +6,6 @@ pub(crate) mod dnat;
 pub(crate) mod guard;
 pub(crate) mod parse;
 pub(crate) mod policy;
+pub(crate) mod refuse;
 pub(crate) mod route;
 pub(crate) mod snat;

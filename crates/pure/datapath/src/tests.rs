@@ -10,6 +10,7 @@ mod numbers;
 mod parse;
 mod policy;
 mod properties;
+mod refuse;
 mod related;
 mod route;
 mod snat;
@@ -126,14 +127,14 @@ impl World {
         Self { tables, generations, flows: FlowTable::new(1000), now_ns: SECOND_NS, random: 0 }
     }
 
-    fn port(&mut self, port: PortId, frame: &mut [u8]) -> Verdict {
+    fn port(&mut self, port: PortId, frame: &mut Vec<u8>) -> Verdict {
         let Self { tables, generations, flows, now_ns, random } = self;
-        from_port(tables, generations, flows, port, frame, *now_ns, *random).verdict
+        plain(frame, |frame| from_port(tables, generations, flows, port, frame, *now_ns, *random).verdict)
     }
 
-    fn uplink(&mut self, frame: &mut [u8]) -> Verdict {
+    fn uplink(&mut self, frame: &mut Vec<u8>) -> Verdict {
         let Self { tables, generations, flows, now_ns, random } = self;
-        from_uplink(tables, generations, flows, UPLINK, frame, *now_ns, *random).verdict
+        plain(frame, |frame| from_uplink(tables, generations, flows, UPLINK, frame, *now_ns, *random).verdict)
     }
 
     /// Sends from an instance; the frame as it leaves.
@@ -305,6 +306,18 @@ impl Sent {
                 Self { source_port: icmp.identifier(), reply, ..read }
             }
         }
+    }
+}
+
+/// What is refused is dropped too, and its frame as it was; what its sender is told is a matter of `refuse.rs`.
+fn plain(frame: &mut Vec<u8>, run: impl FnOnce(&mut Vec<u8>) -> Verdict) -> Verdict {
+    let before = frame.clone();
+    match run(frame) {
+        Verdict::Refused(reason) => {
+            *frame = before;
+            Verdict::Drop(reason)
+        }
+        verdict => verdict,
     }
 }
 

@@ -4,18 +4,14 @@ use std::fmt;
 
 use madang_wire::icmp::Echo;
 
-use crate::abi::ECHO_REQUEST;
 use crate::stages::parse::Packet;
 use crate::{Protocol, Tuple};
 
-/// `TCP 10.0.1.4:40000 -> 10.0.2.4:5432`, or `ICMP echo 10.0.1.4 -> 10.0.2.4`; of an error, `ICMP error`.
+/// `TCP 10.0.1.4:40000 -> 10.0.2.4:5432`, or `ICMP echo 10.0.1.4 -> 10.0.2.4`.
 pub(crate) fn ends(tuple: &Tuple, protocol: Protocol) -> String {
     let Tuple { source, destination, source_port, destination_port } = tuple;
     match protocol {
-        Protocol::Icmp => {
-            let is_echo = [source_port, destination_port].contains(&&ECHO_REQUEST);
-            format!("ICMP {} {source} -> {destination}", if is_echo { "echo" } else { "error" })
-        }
+        Protocol::Icmp => format!("ICMP echo {source} -> {destination}"),
         _ => format!("{} {source}:{source_port} -> {destination}:{destination_port}", protocol.name()),
     }
 }
@@ -30,14 +26,19 @@ pub(crate) fn service(protocol: Protocol, port: u16) -> String {
 
 impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(about) = &self.about {
+            let Tuple { source, destination, .. } = self.tuple;
+            return write!(
+                f,
+                "ICMP error {source} -> {destination}, about {}",
+                ends(&about.tuple, about.protocol)
+            );
+        }
         f.write_str(&ends(&self.tuple, self.protocol))?;
         match self.echo {
             Some(Echo::Request) => write!(f, ", request, identifier {}", self.tuple.source_port)?,
             Some(Echo::Reply) => write!(f, ", reply, identifier {}", self.tuple.destination_port)?,
             None => {}
-        }
-        if let Some(about) = &self.about {
-            write!(f, ", about {}", ends(&about.tuple, about.protocol))?;
         }
         let flags = self.flags.unwrap_or_default();
         for (set, name) in [(flags.syn, "SYN"), (flags.ack, "ACK"), (flags.fin, "FIN"), (flags.rst, "RST")] {

@@ -82,9 +82,10 @@ impl Kernel {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return None,
             run => run.unwrap(),
         };
-        assert_eq!(run.length, arrival.frame.len(), "a frame's length never changes");
         frame.truncate(run.length);
         let [verdict, target, detail, ..] = context.cb;
+        let told = verdict == VerdictCode::Refused as u32;
+        assert!(told || run.length == arrival.frame.len(), "a frame's length stays");
         Some(Fate { verdict, target, detail, frame })
     }
 
@@ -112,7 +113,7 @@ impl Reference {
             from_port(tables, generations, flows, PortId(arrival.ifindex), &mut frame, now, random)
         };
         let detail = match verdict {
-            Verdict::Drop(reason) => reason.code(),
+            Verdict::Drop(reason) | Verdict::Refused(reason) => reason.code(),
             Verdict::ToUplink(_, std::net::IpAddr::V4(next_hop)) => u32::from_ne_bytes(next_hop.octets()),
             _ => 0,
         };
@@ -187,9 +188,10 @@ impl Test {
         };
         let reference = self.reference.run(&arrival, self.now, chance);
         assert!(kernel == reference, "{}", self.difference(&arrival, chance, &kernel, &reference));
-        let detail = if kernel.verdict == VerdictCode::Drop as u32 { kernel.detail } else { 0 };
+        let dropped = [VerdictCode::Drop as u32, VerdictCode::Refused as u32].contains(&kernel.verdict);
+        let detail = if dropped { kernel.detail } else { 0 };
         *self.fates.entry((kernel.verdict, detail)).or_default() += 1;
-        if kernel.verdict == VerdictCode::Drop as u32 {
+        if dropped {
             *self.drops.entry((arrival.ifindex, detail)).or_default() += 1;
         }
         let leaves = [VerdictCode::ToPort as u32, VerdictCode::ToUplink as u32].contains(&kernel.verdict);

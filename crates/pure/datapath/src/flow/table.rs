@@ -1,16 +1,18 @@
-//! The flow table: a hash map in the kernel, an ordered one here.
+//! The flow table: a hash map in the kernel, an ordered one here. What else the pipeline remembers is with it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Flow, FlowKey};
-use crate::abi::FLOW_ENTRIES;
+use crate::abi::{ERRORS_A_SECOND, FLOW_ENTRIES, SECOND_NS};
 
 /// The flows' entries, of all VPCs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct FlowTable {
     entries: BTreeMap<FlowKey, Flow>,
     capacity: usize,
+    /// Of each interface the latest second in which an ICMP error was sent out of it, and how many were.
+    told: BTreeMap<u32, (u64, u64)>,
 }
 
 /// What came of an insertion.
@@ -24,6 +26,15 @@ pub enum Insert {
     Full,
 }
 
+/// The same flows and room, whatever was told to whom.
+impl PartialEq for FlowTable {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.entries, self.capacity) == (&other.entries, other.capacity)
+    }
+}
+
+impl Eq for FlowTable {}
+
 impl Default for FlowTable {
     fn default() -> Self {
         Self::new(FLOW_ENTRIES)
@@ -33,7 +44,19 @@ impl Default for FlowTable {
 impl FlowTable {
     /// An empty table with room for this many entries (two a flow).
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeMap::new(), capacity }
+        Self { entries: BTreeMap::new(), capacity, told: BTreeMap::new() }
+    }
+
+    /// Counts an ICMP error that is sent out of this interface, if another one may be.
+    pub(crate) fn may_tell(&mut self, interface: u32, now_ns: u64) -> bool {
+        let second = now_ns / SECOND_NS;
+        let told = self.told.entry(interface).or_insert((second, 0));
+        if told.0 != second {
+            *told = (second, 0);
+        }
+        let may = told.1 < ERRORS_A_SECOND;
+        told.1 += u64::from(may);
+        may
     }
 
     /// The entry of this key, expired or not.
@@ -94,7 +117,7 @@ impl FlowTable {
         let entries: BTreeMap<_, _> =
             self.entries.iter().filter(|(key, _)| has(key)).map(|(key, flow)| (*key, *flow)).collect();
         let others = self.entries.len() - entries.len();
-        Self { entries, capacity: self.capacity.saturating_sub(others) }
+        Self { entries, capacity: self.capacity.saturating_sub(others), told: BTreeMap::new() }
     }
 
     /// How many entries there are, expired ones too.

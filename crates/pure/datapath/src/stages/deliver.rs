@@ -110,7 +110,10 @@ pub(crate) fn say(
     trace: &mut impl Trace,
 ) {
     trace.step(Stage::Deliver, || {
-        let ends = crate::words::ends(translated, packet.protocol);
+        let ends = match packet.about {
+            Some(_) => format!("ICMP error {} -> {}", leaving.source, leaving.destination),
+            None => crate::words::ends(translated, packet.protocol),
+        };
         let ttl =
             if leaving.routed { format!(", TTL {}", packet.ttl.saturating_sub(1)) } else { String::new() };
         match exit {

@@ -32,7 +32,7 @@ fn every_stage_says_what_decided_it() {
 #[test]
 fn a_denial_names_what_was_looked_for() {
     let explained = explain(&World::new().tables, None, None, &probe(WEB, address(DB), 22));
-    assert_eq!(explained.outcome.verdict, dropped(DropReason::IngressDenied));
+    assert_eq!(explained.outcome.verdict, Verdict::Refused(DropReason::IngressDenied));
     let last = explained.trace.last().unwrap();
     let said = "no ingress rule of 10.0.2.4 (policy 2) allows TCP port 22 with 10.0.1.4 (class 2 as part of 10.0.1.4/32)";
     assert_eq!((last.stage, last.decision.as_str()), (Stage::IngressPolicy, said));
@@ -92,7 +92,7 @@ fn live_flows_are_met_and_not_changed() {
     let before = world.flows.clone();
     let live = Live { flows: &world.flows, generations: &world.generations, now_ns: world.now_ns };
     let explained = explain(&world.tables, Some(live), None, &probe(WEB, address(DB), 5432));
-    assert_eq!(explained.outcome.verdict, dropped(DropReason::EgressDenied));
+    assert_eq!(explained.outcome.verdict, Verdict::Refused(DropReason::EgressDenied));
     assert_eq!(stages(&explained)[2..], ["conntrack", "egress policy", "conntrack"]);
     assert_eq!(world.flows, before);
 }

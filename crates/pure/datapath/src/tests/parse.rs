@@ -71,5 +71,5 @@ fn what_does_not_matter_passes() {
 
 #[test]
 fn an_unknown_port_comes_first() {
-    assert_eq!(World::new().port(PortId(99), &mut []), dropped(DropReason::NoPort));
+    assert_eq!(World::new().port(PortId(99), &mut Vec::new()), dropped(DropReason::NoPort));
 }
