@@ -109,6 +109,7 @@ enum drop_reason {
 	/* deliver */
 	DROP_TTL_EXCEEDED = 80,
 	DROP_NO_UPLINK = 81,
+	DROP_TOO_LARGE = 82,
 	/* the kernel's alone: the reference never gives it */
 	DROP_KERNEL_REFUSED = 96,
 };
@@ -219,7 +220,8 @@ struct nat {
 struct uplink {
 	union addr next_hop;
 	__u8 mac[6];
-	__u8 pad[2];
+	/* The largest IP packet that it carries; 0: any. */
+	__u16 mtu;
 };
 
 struct forward_key {

@@ -108,15 +108,17 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 		return drop(skb, DROP_ICMP_UNRELATED);
 	refused = known ? follow(flow, packet, &leaving) : decide(packet, &path, &leaving);
 	if (refused)
-		return refuse(skb, packet, teller_of(packet, port), refused);
+		return refuse(skb, packet, teller_of(packet, port), refused, 0);
 	/* An error may come from a router on the way, whose address means the same to everybody. */
 	if (packet->error)
 		leaving.source = teller_outside(packet, leaving.source);
 	packet->routed = !port || leaving.vpc == OUTSIDE ||
 			 !in_subnet_v4(leaving.destination, &port->subnet, port->subnet_length);
 	refused = find_exit(&leaving, packet, &exit);
+	if (!refused && exit.mtu && is_larger(skb, exit.mtu))
+		refused = DROP_TOO_LARGE;
 	if (refused)
-		return refuse(skb, packet, teller_of(packet, port), refused);
+		return refuse(skb, packet, teller_of(packet, port), refused, exit.mtu);
 	if (packet->error) {
 		if (!flow)
 			return drop(skb, DROP_KERNEL_REFUSED);

@@ -18,7 +18,8 @@ struct exit {
 	__u32 ifindex;
 	__be32 next_hop;
 	__u8 mac[6];
-	__u8 pad[2];
+	/* The largest IP packet; 0: any. */
+	__u16 mtu;
 };
 
 /* To an instance; 0 or a drop reason. */
@@ -51,7 +52,27 @@ static __always_inline int exit_to_uplink(struct exit *exit, __u32 generation, _
 		return DROP_NO_UPLINK;
 	exit->ifindex = number.number;
 	exit->next_hop = v4(&uplink->next_hop);
+	exit->mtu = uplink->mtu;
 	return 0;
+}
+
+/* Whether the packet, or what it will be cut into, is larger than this. */
+static __noinline int is_larger(struct __sk_buff *skb, __u32 mtu)
+{
+	const struct iphdr *ip = frame(skb) + L3;
+	const struct tcphdr *tcp = (void *)(ip + 1);
+	__u32 headers = sizeof(*ip) + sizeof(struct udphdr);
+
+	if ((void *)tcp + sizeof(struct udphdr) > frame_end(skb) || bpf_ntohs(ip->tot_len) <= mtu)
+		return 0;
+	if (!skb->gso_size)
+		return 1;
+	if (ip->protocol == IPPROTO_TCP) {
+		if ((void *)(tcp + 1) > frame_end(skb))
+			return 0;
+		headers = sizeof(*ip) + tcp->doff * 4;
+	}
+	return headers + skb->gso_size > mtu;
 }
 
 /* The transport checksum of a packet whose tuple changes; 0 or a drop reason. */

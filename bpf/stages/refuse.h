@@ -35,6 +35,8 @@ static __always_inline __u16 message_of(__u32 reason, __u32 vpc)
 	case DROP_NO_INSTANCE:
 	case DROP_HAIRPIN:
 		return UNREACHABLE(1);
+	case DROP_TOO_LARGE:
+		return UNREACHABLE(4);
 	case DROP_EGRESS_DENIED:
 	case DROP_INGRESS_DENIED:
 		return UNREACHABLE(13);
@@ -69,8 +71,8 @@ static __always_inline __u16 folded(__u32 sum)
 	return ~sum;
 }
 
-/* Drops a packet, and tells its sender why, if it is to know: from this address. */
-static __noinline int refuse(struct __sk_buff *skb, const struct packet *packet, __be32 from, __u32 reason)
+/* Drops a packet, and tells its sender why, if it is to know: from this address, and what would not be too large. */
+static __noinline int refuse(struct __sk_buff *skb, const struct packet *packet, __be32 from, __u32 reason, __u32 mtu)
 {
 	struct error error = {};
 	struct ethhdr *ethernet;
@@ -97,6 +99,9 @@ static __noinline int refuse(struct __sk_buff *skb, const struct packet *packet,
 	error.ip.check = folded(bpf_csum_diff(NULL, 0, (__be32 *)&error.ip, sizeof(error.ip), 0));
 	error.icmp.type = message >> 8;
 	error.icmp.code = message;
+	/* Of an error these bytes are the MTU (RFC 1191 section 4). */
+	if (reason == DROP_TOO_LARGE)
+		error.icmp.sequence = bpf_htons(mtu);
 	error.icmp.checksum =
 		folded(bpf_csum_diff(NULL, 0, (__be32 *)&error.icmp, sizeof(error) - sizeof(error.ip), 0));
 	if (bpf_skb_change_tail(skb, L3 + sizeof(error), 0) || bpf_skb_store_bytes(skb, L3, &error, sizeof(error), 0))

@@ -113,6 +113,32 @@ s.shutdown(socket.SHUT_WR)
 print(s.recv(99).decode())
 ";
 
+/// An uplink that carries less than the VPC: also what a sender gives the kernel as one large piece has to become smaller.
+#[test]
+fn an_uplink_that_carries_less_says_so() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::with_outside();
+    ip(&["link", "set", &cloud.uplink(), "mtu", "1400"]);
+    let takes = TAKES.replace("192.0.2.2", "203.0.113.1");
+    let _server = cloud.serve_outside(&["python3", "-c", &takes]);
+    cloud.up(NETWORK);
+    let ping = |more: &[&str]| {
+        cloud.exec("web", &[&["ping", "-c", "1", "-W", "3"], more, &["203.0.113.1"]].concat())
+    };
+    assert!(eventually(|| ping(&[]).code == 0), "{:?}\n{}", ping(&[]), cloud.evidence());
+    // First the transfer, as long as nobody in the instance knows what goes there.
+    let gives = GIVES.replace("192.0.2.2", "203.0.113.1");
+    let said = cloud.exec("web", &["python3", "-c", &gives]);
+    assert_eq!(said.out.trim(), "3000000", "{said:?}\n{}", cloud.evidence());
+    let dropped = cloud.json(&["drops", "web"]).to_string();
+    assert!(dropped.contains("tooLarge"), "it had to learn: {dropped}");
+    let known = cloud.exec("web", &["ip", "route", "get", "203.0.113.1"]);
+    assert!(known.out.contains("mtu 1400"), "{known:?}");
+    assert_eq!(ping(&["-M", "do", "-s", "1372"]).code, 0, "1400 bytes in all");
+}
+
 #[test]
 fn errors_reach_those_whom_they_concern() {
     if !can_run() {

@@ -339,6 +339,7 @@ fn observed_uplink(link: &Link, attached: &BTreeMap<u32, Attached>) -> ObservedU
     ObservedUplink {
         uplink: UplinkId(link.index),
         mac: link.mac.unwrap_or_default(),
+        mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
         attached: attached.get(&link.index) == Some(&Attached::Uplink),
     }
 }

@@ -62,9 +62,10 @@ fn tables(ports: [u32; 2], uplink: u32) -> Tables {
     }
     tables.vpcs.insert(vpc, own);
     let outside = &mut tables.outside;
-    outside
-        .uplinks
-        .insert(UplinkId(uplink), Uplink { mac: Mac([2, 0, 0, 0, 0, 1]), next_hop: OUTSIDE.into() });
+    outside.uplinks.insert(
+        UplinkId(uplink),
+        Uplink { mac: Mac([2, 0, 0, 0, 0, 1]), next_hop: OUTSIDE.into(), mtu: 1500 },
+    );
     outside.addresses.insert(POOL.into(), UplinkId(uplink));
     outside.nats.insert(NatId(1), Nat { address: POOL.into(), first_port: 1024, last_port: 65535 });
     tables

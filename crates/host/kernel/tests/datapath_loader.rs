@@ -59,7 +59,7 @@ fn tables() -> Tables {
         }
     }
     let (pool, uplink) = (ip("198.51.100.1"), UplinkId(20));
-    tables.outside.uplinks.insert(uplink, Uplink { mac, next_hop: ip("198.51.100.254") });
+    tables.outside.uplinks.insert(uplink, Uplink { mac, next_hop: ip("198.51.100.254"), mtu: 1500 });
     tables.outside.addresses.insert(pool, uplink);
     tables.outside.nats.insert(NatId(5), Nat { address: pool, first_port: 1024, last_port: 17407 });
     let forward = Forward { vpc: VpcId(1), address: ip("10.0.0.4"), port: 8080 };
@@ -188,7 +188,7 @@ fn what_does_not_fit_changes_nothing() {
     let tables = tables();
     datapath.apply(&tables).unwrap();
     let mut many = tables.clone();
-    let uplink = Uplink { mac: Mac([2; 6]), next_hop: ip("198.51.100.254") };
+    let uplink = Uplink { mac: Mac([2; 6]), next_hop: ip("198.51.100.254"), mtu: 0 };
     many.outside.uplinks.extend((100..600).map(|id| (UplinkId(id), uplink.clone())));
     many.vpcs.get_mut(&VpcId(1)).unwrap().rules.clear();
 

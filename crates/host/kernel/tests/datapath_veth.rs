@@ -150,7 +150,7 @@ impl Net {
         let uplink = UplinkId(self.uplink);
         let (mac, next_hop) = ("02:00:00:00:00:1f".parse().unwrap(), OUTSIDE.parse().unwrap());
         let pool = POOL.parse().unwrap();
-        tables.outside.uplinks.insert(uplink, Uplink { mac, next_hop });
+        tables.outside.uplinks.insert(uplink, Uplink { mac, next_hop, mtu: 1500 });
         tables.outside.addresses.insert(pool, uplink);
         tables.outside.nats.insert(NatId(1), Nat { address: pool, first_port: 32768, last_port: 49151 });
         let forward = Forward { vpc: VPC, address: A.parse().unwrap(), port: 8080 };

@@ -19,7 +19,18 @@ pub struct Host {
     /// The ports, by the instance's uid.
     pub ports: BTreeMap<String, PortId>,
     /// The interfaces to the outside, by name.
-    pub uplinks: BTreeMap<String, (UplinkId, Mac)>,
+    pub uplinks: BTreeMap<String, HostUplink>,
+}
+
+/// An interface to the outside that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostUplink {
+    /// Its index.
+    pub id: UplinkId,
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// The largest IP packet that it carries.
+    pub mtu: u16,
 }
 
 /// What one host must have. All but the tables is the same before and after its interfaces exist.
@@ -118,7 +129,8 @@ impl Network {
             }
         }
         for id in desired.tables.outside.uplinks.keys() {
-            let here = |uplink: &&Uplink| host.uplinks.get(&uplink.interface).is_some_and(|(i, _)| i == id);
+            let here =
+                |uplink: &&Uplink| host.uplinks.get(&uplink.interface).is_some_and(|here| here.id == *id);
             let pools = self.uplinks.values().filter(here).flat_map(|uplink| &uplink.pools);
             let because = pools.map(|pool| Origin::new(Kind::AddressPool, pool, "spec.interface")).collect();
             desired.origins.insert(Entry::Uplink(*id), because);
@@ -149,15 +161,15 @@ impl Network {
     fn outside(&self, host: &Host) -> Outside {
         let present = |name: &String| host.uplinks.get(name).copied();
         let uplink = |uplink: &Uplink| {
-            let (id, mac) = present(&uplink.interface)?;
-            Some((id, madang_datapath::Uplink { mac, next_hop: uplink.next_hop }))
+            let HostUplink { id, mac, mtu } = present(&uplink.interface)?;
+            Some((id, madang_datapath::Uplink { mac, next_hop: uplink.next_hop, mtu }))
         };
         Outside {
             uplinks: self.uplinks.values().filter_map(uplink).collect(),
             addresses: self
                 .addresses
                 .iter()
-                .filter_map(|(a, name)| present(name).map(|(id, _)| (*a, id)))
+                .filter_map(|(a, name)| present(name).map(|here| (*a, here.id)))
                 .collect(),
             nats: self.nats.clone(),
             forwards: self.forwards.clone(),

@@ -19,7 +19,7 @@ mod routes;
 mod rules;
 mod traffic;
 
-pub use host::{Desired, Host, Hosts, PortSpec, WorkloadSpec};
+pub use host::{Desired, Host, HostUplink, Hosts, PortSpec, WorkloadSpec};
 pub use lookup::{covering, longest, parent, simplify};
 pub use network::{Instance, Network, VpcNetwork, compile};
 pub use origin::{Origin, Origins};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use common::resources;
 use madang_addr::Mac;
-use madang_compile::{Desired, Host, compile};
+use madang_compile::{Desired, Host, HostUplink, compile};
 use madang_datapath::{Direction, Entry, PortId, Route, UplinkId};
 use madang_model::check;
 
@@ -36,7 +36,10 @@ fn desired(text: &str) -> Desired {
     let (model, _) = check(&resources(&text.lines().filter_map(line).collect::<String>()));
     let network = compile(&model);
     let ports = network.instances.keys().cloned().zip((10..).map(PortId)).collect();
-    let uplinks = BTreeMap::from([("up0".to_owned(), (UplinkId(2), Mac([2, 0, 0, 0, 0, 2])))]);
+    let uplinks = BTreeMap::from([(
+        "up0".to_owned(),
+        HostUplink { id: UplinkId(2), mac: Mac([2, 0, 0, 0, 0, 2]), mtu: 1500 },
+    )]);
     network.for_host(&Host { ports, uplinks })
 }
 

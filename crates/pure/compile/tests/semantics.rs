@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use common::{Meaning, OUTSIDE, model, services, worlds};
 use madang_addr::Mac;
-use madang_compile::{Desired, Host, TCP, UDP, compile};
+use madang_compile::{Desired, Host, HostUplink, TCP, UDP, compile};
 use madang_datapath::{Entrance, Entry, PortId, Probe, Protocol, Rule, Tables, UplinkId, Verdict, explain};
 use madang_model::Resource;
 use proptest::prelude::*;
@@ -21,7 +21,10 @@ fn desired(resources: &[Resource]) -> Desired {
     let network = compile(&model(resources));
     let ports = network.instances.keys().cloned().zip((10..).map(PortId)).collect();
     let mac: Mac = "02:00:00:00:00:02".parse().unwrap();
-    network.for_host(&Host { ports, uplinks: BTreeMap::from([("up0".to_owned(), (UPLINK, mac))]) })
+    network.for_host(&Host {
+        ports,
+        uplinks: BTreeMap::from([("up0".to_owned(), HostUplink { id: UPLINK, mac, mtu: 1500 })]),
+    })
 }
 
 fn protocol(number: u8) -> Protocol {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use common::{SHOP, large, model, network, resources};
 use madang_addr::{Mac, Prefix};
-use madang_compile::{Desired, Host, Network, VpcNetwork, compile};
+use madang_compile::{Desired, Host, HostUplink, Network, VpcNetwork, compile};
 use madang_datapath::{ClassId, Direction, Entry, ForwardKey, PortId, PortPrefix, Route, Rule, UplinkId};
 use madang_model::Resource;
 
@@ -44,7 +44,10 @@ fn routes(vpc: &VpcNetwork) -> Vec<String> {
 
 fn on_host(network: &Network) -> Desired {
     let ports = network.instances.keys().cloned().zip((10..).map(PortId)).collect();
-    let uplinks = BTreeMap::from([("shop-uplink".to_owned(), (UplinkId(2), Mac([2, 0, 0, 0, 0, 2])))]);
+    let uplinks = BTreeMap::from([(
+        "shop-uplink".to_owned(),
+        HostUplink { id: UplinkId(2), mac: Mac([2, 0, 0, 0, 0, 2]), mtu: 1500 },
+    )]);
     network.for_host(&Host { ports, uplinks })
 }
 

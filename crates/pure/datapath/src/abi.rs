@@ -211,6 +211,8 @@ pub enum DropReason {
     TtlExceeded = 80,
     /// The address that it would leave from is at no uplink.
     NoUplink = 81,
+    /// Larger than what its uplink carries.
+    TooLarge = 82,
 
     // the kernel's alone: the reference never gives it
     /// The kernel refused to read or change the packet.

@@ -86,7 +86,7 @@ pub fn explain(tables: &Tables, live: Option<Live<'_>>, names: Option<&Names>, p
     let mut flows = live.map_or_else(FlowTable::default, |live| live.flows.involving(ends_of_probe));
     let (mut trace, mut frame) = (Vec::new(), probe.frame(tables));
     let view = View { tables, generations, names };
-    let mut run = Run { view, flows: &mut flows, now_ns, random: 0, trace: &mut trace };
+    let mut run = Run { view, flows: &mut flows, now_ns, random: 0, mtu: 0, trace: &mut trace };
     let outcome = match probe.from {
         Entrance::Port(port) => run.port(port, &mut frame),
         Entrance::Uplink(uplink) => run.uplink(uplink, &mut frame),

@@ -21,7 +21,7 @@
 //!    - Miss: `notSyn` for TCP but SYN without ACK, FIN and RST; `noEchoRequest` for an echo reply.
 //! 4. For a miss, **egress policy**: `noEndpoint` (source), `egressDenied`. **route**: `noRoute`, `blackhole`,
 //!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
-//! 5. **deliver**, first half: `ttlExceeded`; `noUplink` to the outside (source as it leaves), `noInstance` (hits) to an
+//! 5. **deliver**, first half: `ttlExceeded`; `noUplink` and `tooLarge` to the outside (source as it leaves), `noInstance` (hits) to an
 //!    instance (destination as it leaves).
 //! 6. For a miss, **snat** and the entries: `natPortsExhausted`, `tupleInUse`, `flowTableFull`. For a hit, state,
 //!    deadline and counters.
@@ -49,7 +49,7 @@ use madang_wire::{arp, ethernet, ipv4};
 
 use crate::abi::{DropReason, Stage};
 use crate::stages::conntrack::{self, Lookup, Opening};
-use crate::stages::deliver::{self, Leaving};
+use crate::stages::deliver::{self, Exit, Leaving};
 use crate::stages::guard::{self, Passed};
 use crate::stages::parse::{self, Frame, Packet, Payload, Quoted};
 use crate::stages::route::{self, Destination};
@@ -75,7 +75,7 @@ pub fn from_port(
     random: u32,
 ) -> Outcome {
     let view = View { tables, generations, names: None };
-    Run { view, flows, now_ns, random, trace: &mut () }.port(port, frame)
+    Run { view, flows, now_ns, random, mtu: 0, trace: &mut () }.port(port, frame)
 }
 
 /// A packet from outside: ingress of an uplink. The rest is as for [`from_port`].
@@ -89,7 +89,7 @@ pub fn from_uplink(
     random: u32,
 ) -> Outcome {
     let view = View { tables, generations, names: None };
-    Run { view, flows, now_ns, random, trace: &mut () }.uplink(uplink, frame)
+    Run { view, flows, now_ns, random, mtu: 0, trace: &mut () }.uplink(uplink, frame)
 }
 
 /// One packet's way, and all that it may look at.
@@ -98,6 +98,8 @@ pub(crate) struct Run<'a, T> {
     pub(crate) flows: &'a mut FlowTable,
     pub(crate) now_ns: u64,
     pub(crate) random: u32,
+    /// What would not have been too large.
+    pub(crate) mtu: u16,
     pub(crate) trace: &'a mut T,
 }
 
@@ -182,14 +184,14 @@ impl<T: Trace> Run<'_, T> {
         let (leaving, exit, translated) = match conntrack::lookup(self, &key, packet)? {
             Lookup::Hit(flow) => {
                 let leaving = hook.leaving(flow.target, flow.translated.source, flow.translated.destination);
-                let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+                let exit = self.exit(&leaving, packet)?;
                 conntrack::advance(self, &key, &flow, packet);
                 (leaving, exit, flow.translated)
             }
             Lookup::Miss { reopens } => {
                 let decided = self.decide(&key)?;
                 let leaving = decided.leaving(hook, &packet.tuple);
-                let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+                let exit = self.exit(&leaving, packet)?;
                 let translated = self.open(&key, reopens, packet, &decided)?;
                 (leaving, exit, translated)
             }
@@ -197,6 +199,14 @@ impl<T: Trace> Run<'_, T> {
         deliver::say(exit, &leaving, &translated, packet, self.trace);
         deliver::rewrite(bytes, packet, &translated, exit, leaving.routed);
         Ok(exit.outcome())
+    }
+
+    fn exit(&mut self, leaving: &Leaving, packet: &Packet) -> Result<Exit, DropReason> {
+        let exit = deliver::exit(self.view, leaving, packet, self.trace);
+        if exit == Err(DropReason::TooLarge) {
+            self.mtu = deliver::mtu(self.view, leaving).unwrap_or_default();
+        }
+        exit
     }
 
     /// Tells the sender of a dropped packet why, if it is to know: out of the interface where it came in.
@@ -215,7 +225,7 @@ impl<T: Trace> Run<'_, T> {
             Hook::Port(port) => port.gateway,
             Hook::Uplink => packet.tuple.destination,
         };
-        refuse::refuse(bytes, teller, packet.tuple.source, message);
+        refuse::refuse(bytes, teller, packet.tuple.source, message, self.mtu);
         Ok(Outcome { verdict: Verdict::Refused(reason), target: interface })
     }
 
@@ -236,7 +246,7 @@ impl<T: Trace> Run<'_, T> {
         let flow = conntrack::related(self, &key, &answer, concerns)?;
         let source = if is_end { flow.translated.source } else { packet.tuple.source };
         let leaving = hook.leaving(flow.target, source, flow.translated.destination);
-        let exit = deliver::exit(self.view, &leaving, packet, self.trace)?;
+        let exit = self.exit(&leaving, packet)?;
         deliver::say(exit, &leaving, &flow.translated, packet, self.trace);
         deliver::rewrite_error(bytes, packet, about, &flow.translated, &leaving, exit);
         Ok(exit.outcome())

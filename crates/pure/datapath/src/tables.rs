@@ -224,6 +224,8 @@ pub struct Uplink {
     pub mac: Mac,
     /// The router to which outbound packets go.
     pub next_hop: IpAddr,
+    /// The largest IP packet that it carries; 0: any.
+    pub mtu: u16,
 }
 
 /// A NAT gateway.

@@ -116,7 +116,9 @@ impl World {
         ]
         .into();
         let outside = &mut tables.outside;
-        outside.uplinks.insert(UPLINK, Uplink { mac: UPLINK_MAC, next_hop: v4("203.0.113.1").into() });
+        outside
+            .uplinks
+            .insert(UPLINK, Uplink { mac: UPLINK_MAC, next_hop: v4("203.0.113.1").into(), mtu: 1500 });
         outside.addresses = [NAT, PUBLIC].map(|address| (IpAddr::from(address), UPLINK)).into();
         outside.nats.insert(NatId(1), Nat { address: NAT.into(), first_port: 20_000, last_port: 20_007 });
         for (port, to) in [(80, 8080), (81, 8080), (22, 22)] {

@@ -46,8 +46,16 @@ pub struct ObservedUplink {
     pub uplink: UplinkId,
     /// Its Ethernet address.
     pub mac: Mac,
+    /// The largest IP packet that it carries.
+    pub mtu: u16,
     /// Whether the datapath's program is attached.
     pub attached: bool,
+}
+
+impl ObservedUplink {
+    fn host(&self) -> madang_compile::HostUplink {
+        madang_compile::HostUplink { id: self.uplink, mac: self.mac, mtu: self.mtu }
+    }
 }
 
 /// A workload that was started.
@@ -79,11 +87,7 @@ impl HostObserved {
     pub fn host(&self) -> madang_compile::Host {
         madang_compile::Host {
             ports: self.ports.iter().map(|(uid, port)| (uid.clone(), port.port)).collect(),
-            uplinks: self
-                .uplinks
-                .iter()
-                .map(|(name, uplink)| (name.clone(), (uplink.uplink, uplink.mac)))
-                .collect(),
+            uplinks: self.uplinks.iter().map(|(name, uplink)| (name.clone(), uplink.host())).collect(),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Sim<'_> {
 }
 
 fn uplink(attached: bool) -> ObservedUplink {
-    ObservedUplink { uplink: UplinkId(2), mac: Mac([2, 0, 0, 0, 0, 2]), attached }
+    ObservedUplink { uplink: UplinkId(2), mac: Mac([2, 0, 0, 0, 0, 2]), mtu: 1500, attached }
 }
 
 fn lines(plan: &Plan) -> Vec<String> {

@@ -60,7 +60,7 @@ records! {
 
     struct NatRecord { address: Addr, first_port: u16, last_port: u16, } = 20
 
-    struct UplinkRecord { next_hop: Addr, mac: [u8; 6], pad: [u8; 2], } = 24
+    struct UplinkRecord { next_hop: Addr, mac: [u8; 6], mtu: u16, } = 24
 
     struct ForwardKeyRecord {
         vpc: u32,

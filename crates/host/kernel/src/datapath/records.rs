@@ -224,8 +224,8 @@ impl Records {
             (number(id.0), NatRecord { address: address.into(), first_port, last_port })
         }));
         self.uplinks.extend(outside.uplinks.iter().map(|(id, uplink)| {
-            let Uplink { mac, next_hop } = *uplink;
-            (number(id.0), UplinkRecord { next_hop: next_hop.into(), mac: mac.0, pad: [0; 2] })
+            let Uplink { mac, next_hop, mtu } = *uplink;
+            (number(id.0), UplinkRecord { next_hop: next_hop.into(), mac: mac.0, mtu })
         }));
         self.forwards.extend(outside.forwards.iter().map(|(key, forward)| {
             let ForwardKey { address, protocol, port } = *key;
@@ -304,7 +304,8 @@ impl Records {
         Outside {
             uplinks: (self.uplinks.iter())
                 .map(|(key, record)| {
-                    (UplinkId(key.number), Uplink { mac: Mac(record.mac), next_hop: record.next_hop.into() })
+                    let UplinkRecord { next_hop, mac, mtu } = *record;
+                    (UplinkId(key.number), Uplink { mac: Mac(mac), next_hop: next_hop.into(), mtu })
                 })
                 .collect(),
             addresses: self.addresses.iter().map(|(key, id)| (key.address.into(), UplinkId(*id))).collect(),

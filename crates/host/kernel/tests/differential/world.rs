@@ -66,7 +66,8 @@ pub(crate) fn make(random: &mut Random, interfaces: &[u32]) -> Tables {
 fn make_outside(random: &mut Random, tables: &mut Tables, uplinks: &[u32]) {
     for (i, uplink) in uplinks.iter().enumerate() {
         let next_hop = ip(198, 51, 100, 254 - u8::try_from(i).unwrap());
-        tables.outside.uplinks.insert(UplinkId(*uplink), Uplink { mac: mac(*uplink), next_hop });
+        let mtu = *random.pick(&[0, 1500, 1500, 60, 44, 36]);
+        tables.outside.uplinks.insert(UplinkId(*uplink), Uplink { mac: mac(*uplink), next_hop, mtu });
     }
     for address in pool() {
         // Now and then at an uplink that is not there.

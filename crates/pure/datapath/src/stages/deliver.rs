@@ -72,7 +72,7 @@ pub(crate) struct Leaving {
 }
 
 /// Whether and where the packet leaves: `ttlExceeded`; to an uplink, `noUplink` if the source is no pool's address or its
-/// uplink is not there; to an instance, `noInstance` if no endpoint has the destination.
+/// uplink is not there, and `tooLarge` if it carries no such packets; to an instance, `noInstance` if no endpoint has the destination.
 pub(crate) fn exit(
     view: View<'_>,
     leaving: &Leaving,
@@ -93,12 +93,26 @@ pub(crate) fn exit(
             })),
         };
     }
-    let at = view.pool_address(source).and_then(|id| Some(Exit::Uplink(id, view.uplink(id)?.next_hop)));
-    at.ok_or_else(|| {
-        trace.refuse(Stage::Deliver, DropReason::NoUplink, || {
+    let Some((id, uplink)) = view.pool_address(source).and_then(|id| Some((id, view.uplink(id)?))) else {
+        return Err(trace.refuse(Stage::Deliver, DropReason::NoUplink, || {
             (format!("{source} is at no uplink"), Vec::new())
-        })
-    })
+        }));
+    };
+    if mtu(view, leaving).is_some_and(|mtu| packet.length > usize::from(mtu)) {
+        return Err(trace.refuse(Stage::Deliver, DropReason::TooLarge, || {
+            (
+                format!("{} bytes are more than the {} of uplink {}", packet.length, uplink.mtu, id.0),
+                Vec::new(),
+            )
+        }));
+    }
+    Ok(Exit::Uplink(id, uplink.next_hop))
+}
+
+/// The largest packet that leaves there, if that is bounded.
+pub(crate) fn mtu(view: View<'_>, leaving: &Leaving) -> Option<u16> {
+    let uplink = view.pool_address(leaving.source).and_then(|id| view.uplink(id))?;
+    Some(uplink.mtu).filter(|mtu| *mtu > 0 && leaving.target == VpcId::OUTSIDE)
 }
 
 /// Says where the packet leaves.

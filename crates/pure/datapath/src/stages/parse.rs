@@ -50,6 +50,8 @@ pub(crate) struct Packet {
     /// None unless it is an ICMP error: what that is about.
     pub(crate) about: Option<Quoted>,
     pub(crate) ttl: u8,
+    /// Of the IPv4 packet, in bytes.
+    pub(crate) length: usize,
     /// Of the whole frame, in bytes.
     pub(crate) frame_length: u64,
 }
@@ -127,6 +129,7 @@ fn read_ipv4(bytes: &[u8]) -> Result<Packet, DropReason> {
         echo,
         about,
         ttl: ip.ttl(),
+        length: ip.total_length(),
         frame_length: (ethernet::HEADER + bytes.len()) as u64,
     })
 }

@@ -5,6 +5,7 @@
 //! | `ttlExceeded` | 11, 0: time exceeded in transit |
 //! | `noRoute`, `noPublicAddress`, `natGone`, `noUplink` | 3, 0: net unreachable |
 //! | `noInstance`, `hairpin` | 3, 1: host unreachable |
+//! | `tooLarge` | 3, 4: fragmentation needed, with the MTU in the last 16 bits of the second word (RFC 1191) |
 //! | `egressDenied`, `ingressDenied` | 3, 13: communication administratively prohibited |
 //!
 //! Who is outside is told `ttlExceeded` alone, and learns nothing about what is inside. Nothing is told about an ICMP error
@@ -15,7 +16,7 @@
 //!
 //! The frame has 14 + 56 bytes then: Ethernet with both addresses swapped; IPv4 with TOS 0xc0 (internetwork control),
 //! identification and flags 0, TTL 64, from the port's gateway (at an uplink: from the packet's destination) to the
-//! packet's source; ICMP with its second word 0; then the packet's header and the 8 bytes after it, as they came.
+//! packet's source; ICMP with its second word 0 but for an MTU; then the packet's header and the 8 bytes after it, as they came.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -31,23 +32,24 @@ const QUOTED: usize = ipv4::HEADER + 8;
 pub(crate) fn message(reason: DropReason, vpc: VpcId) -> Option<[u8; 2]> {
     use DropReason::{
         EgressDenied, Hairpin, IngressDenied, NatGone, NoInstance, NoPublicAddress, NoRoute, NoUplink,
-        TtlExceeded,
+        TooLarge, TtlExceeded,
     };
     match reason {
         TtlExceeded => Some([11, 0]),
         _ if vpc == VpcId::OUTSIDE => None,
         NoRoute | NoPublicAddress | NatGone | NoUplink => Some([3, 0]),
         NoInstance | Hairpin => Some([3, 1]),
+        TooLarge => Some([3, 4]),
         EgressDenied | IngressDenied => Some([3, 13]),
         _ => None,
     }
 }
 
 /// Makes a packet's frame what its sender is told.
-pub(crate) fn refuse(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr, message: [u8; 2]) {
+pub(crate) fn refuse(bytes: &mut Vec<u8>, from: IpAddr, to: IpAddr, message: [u8; 2], mtu: u16) {
     let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) else { return };
     let Some(quoted) = bytes.get(ethernet::HEADER..ethernet::HEADER + QUOTED) else { return };
-    let icmp = error(message, quoted);
+    let icmp = error(message, mtu, quoted);
     bytes.truncate(ethernet::HEADER);
     bytes.extend(header(from, to, icmp.len()));
     bytes.extend(icmp);
@@ -68,8 +70,9 @@ fn header(from: Ipv4Addr, to: Ipv4Addr, payload: usize) -> [u8; ipv4::HEADER] {
     header
 }
 
-fn error([kind, code]: [u8; 2], quoted: &[u8]) -> Vec<u8> {
-    let mut error = vec![kind, code, 0, 0, 0, 0, 0, 0];
+fn error([kind, code]: [u8; 2], mtu: u16, quoted: &[u8]) -> Vec<u8> {
+    let [high, low] = mtu.to_be_bytes();
+    let mut error = vec![kind, code, 0, 0, 0, 0, high, low];
     error.extend(quoted);
     let sum = checksum::of(&[&error]).to_be_bytes();
     error[2..4].copy_from_slice(&sum);

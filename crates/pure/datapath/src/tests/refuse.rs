@@ -74,6 +74,26 @@ fn who_is_outside_is_told_of_the_ttl_alone() {
 }
 
 #[test]
+fn what_an_uplink_does_not_carry_is_told_with_its_mtu() {
+    let mut world = World::new();
+    let packet = Sent::udp(address(WEB), 40_000, REMOTE, 53);
+    world.outside().uplinks.get_mut(&UPLINK).unwrap().mtu = 33;
+    assert_eq!(told(&mut world, WEB, packet), None, "33 bytes are not more than 33");
+    world.outside().uplinks.get_mut(&UPLINK).unwrap().mtu = 32;
+    let mut frame = packet.frame(mac(WEB), GATEWAY_MAC);
+    let World { tables, generations, flows, now_ns, random } = &mut world;
+    let outcome = from_port(tables, generations, flows, WEB, &mut frame, *now_ns, *random);
+    assert_eq!(outcome.verdict, Verdict::Refused(DropReason::TooLarge), "of a known flow too");
+    assert_eq!(frame[34..36], [3, 4]);
+    assert_eq!(frame[38..42], [0, 0, 0, 32]);
+    world.outside().uplinks.get_mut(&UPLINK).unwrap().mtu = 0;
+    assert_eq!(world.send(WEB, packet).0, out(), "no bound is known");
+    let syn = Sent::syn(address(WEB), 40_000, address(DB), 5432);
+    world.outside().uplinks.get_mut(&UPLINK).unwrap().mtu = 32;
+    assert_eq!(world.send(WEB, syn).0, Verdict::ToPort(DB), "it holds for what leaves there alone");
+}
+
+#[test]
 fn only_so_many_are_told_in_a_second() {
     let mut world = World::new();
     let packet = Sent::udp(address(WEB), 40_000, v4("10.0.1.77"), 80);
