@@ -47,6 +47,8 @@
 #define GATEWAY_TTL 64
 #define ERROR_TOS 0xc0
 #define ERRORS_A_SECOND 100
+#define MAX_PAYLOAD (65535 - 20)
+#define FRAGMENT_NS (30 * SECOND_NS)
 
 enum verdict {
 	VERDICT_DROP = 1,
@@ -74,6 +76,7 @@ enum drop_reason {
 	DROP_PROTOCOL_UNSUPPORTED = 8,
 	DROP_TRANSPORT_HEADER = 9,
 	DROP_ICMP_UNSUPPORTED = 10,
+	DROP_BAD_FRAGMENT = 11,
 	/* guard */
 	DROP_NO_PORT = 16,
 	DROP_SPOOFED_MAC = 17,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
- * The maps. All but `flows`, `drops` and the two about ICMP errors are written by the loader alone. Every key but a port's, the epoch's and a
- * drop's begins with the VPC; those of a VPC's tables go on with a generation.
+ * The maps. All but `flows`, `drops`, `fragments` and the two about ICMP errors are written by the loader alone. Every key
+ * but that of a port, the epoch, a drop and a fragment begins with the VPC; those of a VPC's tables go on with a
+ * generation.
  *
  * Lookups of a packet use the one epoch that it read first: so it sees the tables of one moment.
  */
@@ -55,6 +56,36 @@ struct {
 	__type(key, __u32);
 	__type(value, struct told);
 } told_lately SEC(".maps");
+
+/* What the parts of one packet have in common (RFC 791), and where they come in. */
+struct fragment_key {
+	__u32 ifindex;
+	__be32 src;
+	__be32 dst;
+	__be16 id;
+	__u8 protocol;
+	__u8 pad;
+};
+
+/* What the first part says of all. */
+struct fragment {
+	__u64 deadline;
+	__be16 src_port;
+	__be16 dst_port;
+	/* Where it ends, in bytes behind the header. */
+	__u16 end;
+	__u8 echo_reply;
+	__u8 pad;
+};
+
+/* Who sends many loses the oldest: the packets that those belong to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments SEC(".maps");
 
 /* The ends of the packet that an ICMP error is about, which this CPU is at. */
 struct quoted {

@@ -52,6 +52,10 @@ struct echo {
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER_PROBLEM 12
 
+/* Of the 16 bits that say which part of a packet this is (RFC 791). */
+#define MORE_FRAGMENTS 0x2000
+#define FRAGMENT_OFFSET 0x1fff
+
 #define L3 ((int)sizeof(struct ethhdr))
 #define L4 ((int)(sizeof(struct ethhdr) + sizeof(struct iphdr)))
 
@@ -96,7 +100,9 @@ struct packet {
 	/* Whether it is an ICMP error: then, once it is related to a flow, the key is that of what would answer the packet
 	 * that it is about. */
 	__u8 error;
-	__u8 pad[3];
+	/* Whether it is a part of a packet, but not the first: its ports are known, and not in it. */
+	__u8 later;
+	__u8 pad[2];
 };
 
 /* What an ICMP error is about: beside the packet, since the stack is small. */
@@ -154,6 +160,12 @@ static __always_inline void map_v4(union addr *to, __be32 address)
 static __always_inline __be32 v4(const union addr *address)
 {
 	return address->words[3];
+}
+
+/* Whether the protocol's tuples have ports, or identifiers in their place; of others both are 0. */
+static __always_inline int has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP;
 }
 
 /* Whether the address is in the prefix, whose length counts the 96 bits before IPv4 addresses too. */

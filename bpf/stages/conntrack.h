@@ -27,7 +27,7 @@ static __always_inline __u64 timeout_of(__u32 state, __u8 protocol)
 
 	if (protocol == IPPROTO_ICMP)
 		return ICMP_ECHO_NS;
-	if (protocol == IPPROTO_UDP)
+	if (protocol != IPPROTO_TCP)
 		return state & STATE_SYN_REPLY ? UDP_BOTH_WAYS_NS : UDP_ONE_WAY_NS;
 	if (state & STATE_RST || (state & both_fins) == both_fins)
 		return TCP_CLOSED_NS;
@@ -114,17 +114,23 @@ static __always_inline void touch(struct flow *flow, const struct packet *packet
 	__sync_fetch_and_add(&flow->bytes, packet->length);
 }
 
+/* Whether the NAT gateway gives this source port to flows of the protocol. */
+static __always_inline int nat_gives(const struct path *path, __u8 protocol, __be16 source)
+{
+	__u16 port = bpf_ntohs(source);
+
+	return !has_ports(protocol) || (port >= path->first_port && port <= path->last_port);
+}
+
 /* Whether what has been decided about the packet that opened a flow is what becomes of it. */
 static __always_inline int same_path(const struct path *path, __u32 vpc, const struct flow_key *answer)
 {
-	__u16 port = bpf_ntohs(answer->dst_port);
-
 	if (path->vpc != vpc)
 		return 0;
 	if (!path->outside_generation)
 		return 1;
 	if (path->vpc == OUTSIDE)
-		return v4(&path->address) == v4(&answer->dst) && port >= path->first_port && port <= path->last_port;
+		return v4(&path->address) == v4(&answer->dst) && nat_gives(path, answer->protocol, answer->dst_port);
 	return v4(&path->address) == v4(&answer->src) && path->target_port == answer->src_port;
 }
 

@@ -105,6 +105,12 @@ static __always_inline int rewrite_checksum(struct __sk_buff *skb, const struct 
 	return error ? DROP_KERNEL_REFUSED : 0;
 }
 
+/* Whether its ports are in it. */
+static __always_inline int has_transport(const struct packet *packet)
+{
+	return !packet->later && has_ports(packet->key.protocol);
+}
+
 static __always_inline void rewrite_ports(void *transport, const struct packet *packet, const struct flow *to)
 {
 	if (packet->key.protocol == IPPROTO_ICMP) {
@@ -127,7 +133,7 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *p
 	struct ethhdr *ethernet;
 	struct iphdr *ip;
 
-	if (translated) {
+	if (translated && has_transport(packet)) {
 		int refused = rewrite_checksum(skb, from, to);
 
 		if (refused)
@@ -135,7 +141,7 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *p
 	}
 	ethernet = frame(skb);
 	ip = (void *)(ethernet + 1);
-	if ((void *)(ip + 1) + sizeof(struct udphdr) > frame_end(skb))
+	if ((void *)(ip + 1) > frame_end(skb))
 		return DROP_KERNEL_REFUSED;
 	if (to->vpc != OUTSIDE) {
 		copy_mac(ethernet->h_dest, exit->mac);
@@ -145,7 +151,11 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *p
 		changes = difference(ip->saddr, v4(&to->src)) + difference(ip->daddr, v4(&to->dst));
 		ip->saddr = v4(&to->src);
 		ip->daddr = v4(&to->dst);
-		rewrite_ports(ip + 1, packet, to);
+		if (has_transport(packet)) {
+			if ((void *)(ip + 1) + sizeof(struct udphdr) > frame_end(skb))
+				return DROP_KERNEL_REFUSED;
+			rewrite_ports(ip + 1, packet, to);
+		}
 	}
 	if (packet->routed) {
 		/* TTL is the first of its two bytes: in the order of the wire, 1 of it is 0x0100. */
@@ -190,6 +200,8 @@ static __always_inline __u32 rewrite_quoted(struct iphdr *quoted, const struct p
 	changes = addresses;
 	if (addresses)
 		changes += set16(&quoted->check, adjust(quoted->check, addresses));
+	if (!has_ports(packet->key.protocol))
+		return changes;
 	if (packet->key.protocol == IPPROTO_ICMP) {
 		ports = set16(&transport[2], packet->echo_reply ? to->dst_port : to->src_port);
 		if (ports)

@@ -141,12 +141,13 @@ static __noinline int for_gateway(struct __sk_buff *skb, const struct packet *pa
 
 	if (!packet || packet->key.protocol != IPPROTO_ICMP || packet->echo_reply || packet->error)
 		return drop(skb, DROP_GATEWAY_ONLY);
-	if (bpf_l4_csum_replace(skb, L4 + offsetof(struct echo, checksum), bpf_htons(ICMP_ECHO_REQUEST << 8), 0, 2))
+	if (!packet->later &&
+	    bpf_l4_csum_replace(skb, L4 + offsetof(struct echo, checksum), bpf_htons(ICMP_ECHO_REQUEST << 8), 0, 2))
 		return drop(skb, DROP_KERNEL_REFUSED);
 	ethernet = frame(skb);
 	ip = (void *)(ethernet + 1);
 	echo = (void *)(ip + 1);
-	if ((void *)(echo + 1) > frame_end(skb))
+	if ((void *)echo > frame_end(skb))
 		return drop(skb, DROP_KERNEL_REFUSED);
 	turn_around(ethernet, gateway);
 	addresses = ip->saddr;
@@ -156,7 +157,11 @@ static __noinline int for_gateway(struct __sk_buff *skb, const struct packet *pa
 		ip->check = adjust(ip->check, difference(bpf_htons(ip->ttl << 8), bpf_htons(GATEWAY_TTL << 8)));
 		ip->ttl = GATEWAY_TTL;
 	}
-	echo->type = ICMP_ECHO_REPLY;
+	if (!packet->later) {
+		if ((void *)(echo + 1) > frame_end(skb))
+			return drop(skb, DROP_KERNEL_REFUSED);
+		echo->type = ICMP_ECHO_REPLY;
+	}
 	return answered(skb);
 }
 

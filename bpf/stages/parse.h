@@ -38,6 +38,8 @@ static __always_inline int parse_transport(struct packet *packet, void *transpor
 		packet->flags = ((const __u8 *)tcp)[13];
 		return 0;
 	}
+	if (!has_ports(key->protocol))
+		return 0;
 	if (length < sizeof(struct udphdr) || transport + sizeof(struct udphdr) > end)
 		return DROP_TRANSPORT_HEADER;
 	if (key->protocol == IPPROTO_UDP) {
@@ -82,7 +84,7 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 	if ((void *)(echo + 1) > frame_end(skb))
 		return DROP_TRANSPORT_HEADER;
 	/* A later fragment has no ports. */
-	if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(0x1fff))
+	if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
 		return DROP_ICMP_UNSUPPORTED;
 	*quoted = (struct quoted){};
 	quoted->src = ip->saddr;
@@ -93,12 +95,63 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 		quoted->dst_port = ports[1];
 		return 0;
 	}
-	if (ip->protocol != IPPROTO_ICMP || echo->code ||
+	if (!has_ports(ip->protocol))
+		return ip->protocol ? 0 : DROP_ICMP_UNSUPPORTED;
+	if (echo->code ||
 	    (echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY))
 		return DROP_ICMP_UNSUPPORTED;
 	quoted->echo_request = echo->type == ICMP_ECHO_REQUEST;
 	quoted->src_port = quoted->echo_request ? echo->id : bpf_htons(ECHO_REQUEST);
 	quoted->dst_port = quoted->echo_request ? bpf_htons(ECHO_REQUEST) : echo->id;
+	return 0;
+}
+
+/*
+ * A part of a packet: the first one has the ports, and the others get them from there, if they come later and lie behind
+ * it. 0 or a drop reason.
+ */
+static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct iphdr *ip = frame(skb) + L3;
+	struct fragment_key key = { .ifindex = skb->ifindex };
+	void *end = frame_end(skb);
+	struct fragment *known;
+	__u32 length, offset;
+	int refused;
+
+	/* Never true; it tells the verifier that this is no null pointer. */
+	if (!packet || (void *)(ip + 1) > end)
+		return DROP_TRUNCATED;
+	length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
+	offset = (bpf_ntohs(ip->frag_off) & FRAGMENT_OFFSET) * 8;
+	if (!length || offset + length > MAX_PAYLOAD || (ip->frag_off & bpf_htons(MORE_FRAGMENTS) && length % 8))
+		return DROP_BAD_FRAGMENT;
+	key.src = ip->saddr;
+	key.dst = ip->daddr;
+	key.id = ip->id;
+	key.protocol = ip->protocol;
+	if (!offset) {
+		struct fragment first = { .deadline = packet->now + FRAGMENT_NS, .end = length };
+
+		refused = parse_transport(packet, (void *)(ip + 1), end, length);
+		if (refused)
+			return refused;
+		if (packet->error)
+			return DROP_BAD_FRAGMENT;
+		first.src_port = packet->key.src_port;
+		first.dst_port = packet->key.dst_port;
+		first.echo_reply = packet->echo_reply;
+		return bpf_map_update_elem(&fragments, &key, &first, BPF_ANY) ? DROP_FRAGMENT : 0;
+	}
+	known = bpf_map_lookup_elem(&fragments, &key);
+	if (!known || packet->now >= known->deadline)
+		return DROP_FRAGMENT;
+	if (offset < known->end)
+		return DROP_BAD_FRAGMENT;
+	packet->key.src_port = known->src_port;
+	packet->key.dst_port = known->dst_port;
+	packet->echo_reply = known->echo_reply;
+	packet->later = 1;
 	return 0;
 }
 
@@ -119,15 +172,15 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 	length = bpf_ntohs(ip->tot_len);
 	if (length < sizeof(*ip) || length > packet->length - L3)
 		return DROP_IP_LENGTH;
-	/* More fragments, or an offset. */
-	if (ip->frag_off & bpf_htons(0x3fff))
-		return DROP_FRAGMENT;
-	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP && ip->protocol != IPPROTO_ICMP)
+	/* Rules have it for any. */
+	if (!ip->protocol)
 		return DROP_PROTOCOL_UNSUPPORTED;
 	packet->key.protocol = ip->protocol;
 	packet->ttl = ip->ttl;
 	map_v4(&packet->key.src, ip->saddr);
 	map_v4(&packet->key.dst, ip->daddr);
+	if (ip->frag_off & bpf_htons(MORE_FRAGMENTS | FRAGMENT_OFFSET))
+		return parse_fragment(skb, packet);
 	refused = parse_transport(packet, (void *)(ip + 1), end, length - sizeof(*ip));
 	return refused || !packet->error ? refused : parse_quoted(skb, length);
 }

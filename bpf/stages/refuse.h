@@ -82,7 +82,7 @@ static __noinline int refuse(struct __sk_buff *skb, const struct packet *packet,
 	if (!packet)
 		return drop(skb, reason);
 	message = message_of(reason, packet->key.vpc);
-	if (!message || packet->error || !may_tell(skb->ifindex, packet->now))
+	if (!message || packet->error || packet->later || !may_tell(skb->ifindex, packet->now))
 		return drop(skb, reason);
 	if (bpf_skb_load_bytes(skb, L3, &error.quoted, sizeof(error.quoted) + sizeof(error.rest)))
 		return drop(skb, reason);

@@ -18,7 +18,6 @@ struct candidates {
 
 static __always_inline struct candidates candidates_of(const struct packet *packet, const struct path *path)
 {
-	__u32 port = bpf_ntohs(packet->key.src_port);
 	struct candidates within = { .wanted = 1 };
 	struct candidates shown = {
 		.first = SHOWN_PORT_FIRST,
@@ -30,14 +29,14 @@ static __always_inline struct candidates candidates_of(const struct packet *pack
 		.first = path->first_port,
 		.count = path->last_port + 1 - path->first_port,
 		.tries = PORT_TRIES,
-		.wanted = port >= path->first_port && port <= path->last_port,
+		.wanted = nat_gives(path, packet->key.protocol, packet->key.src_port),
 	};
 
 	if (packet->key.vpc == OUTSIDE)
 		return shown;
 	if (path->vpc != OUTSIDE)
 		return within;
-	if (path->last_port < path->first_port)
+	if (path->last_port < path->first_port || !has_ports(packet->key.protocol))
 		nat.tries = nat.count = 0;
 	return nat;
 }

@@ -8,7 +8,7 @@ const NETWORK: &str = "\
 apiVersion: madang.dev/v1alpha1
 kind: AddressPool
 metadata: { name: outside }
-spec: { interface: UPLINK, nextHop: 203.0.113.1, addresses: [203.0.113.10, 203.0.113.11] }
+spec: { interface: UPLINK, nextHop: 203.0.113.1, addresses: [203.0.113.10, 203.0.113.11, 203.0.113.12] }
 ---
 apiVersion: madang.dev/v1alpha1
 kind: Vpc
@@ -138,6 +138,95 @@ fn an_uplink_that_carries_less_says_so() {
     assert!(known.out.contains("mtu 1400"), "{known:?}");
     assert_eq!(ping(&["-M", "do", "-s", "1372"]).code, 0, "1400 bytes in all");
 }
+
+/// Sends 4,000 bytes and prints whether the same ones come back.
+const ECHOED: &str = "
+import os, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+data = os.urandom(4000)
+s.sendto(data, ('ADDRESS', PORT))
+print(s.recv(65536) == data)
+";
+
+const ECHOES: &str = "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('0.0.0.0', PORT))
+while True:
+    data, peer = s.recvfrom(65536)
+    s.sendto(data, peer)
+";
+
+/// Packets that are larger than what a link carries go in parts, whose first one alone says to which flow they belong.
+#[test]
+fn fragments_and_tools_that_look_at_the_way() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::with_outside();
+    let far = Far::new(&cloud);
+    let echoes = ECHOES.replace("PORT", "7000");
+    let mut server = far.command(&["python3", "-c", &echoes]).spawn().expect("ip starts");
+    let other = format!("{NETWORK}---\n{OTHER}");
+    cloud.up(&other);
+    let ping = |to: &str, more: &[&str]| {
+        cloud.exec("web", &[&["ping", "-c", "2", "-i", "0.2", "-W", "3"], more, &[to]].concat())
+    };
+    let far_is_there = || ping("192.0.2.2", &[]).code == 0 && ping("10.0.1.9", &[]).code == 0;
+    assert!(eventually(far_is_there), "{:?}\n{}", ping("192.0.2.2", &[]), cloud.evidence());
+    for address in ["10.0.1.1", "10.0.1.9", "192.0.2.2"] {
+        let said = ping(address, &["-s", "4000"]);
+        assert!(said.out.contains("2 received"), "{said:?}\n{}", cloud.evidence());
+    }
+
+    // Through the NAT gateway, and by a forward: both ways are translated.
+    let asks = ECHOED.replace("ADDRESS", "192.0.2.2").replace("PORT", "7000");
+    let said = cloud.exec("web", &["python3", "-c", &asks]);
+    assert_eq!(said.out.trim(), "True", "{said:?}\n{}", cloud.evidence());
+    let asks = ECHOED.replace("ADDRESS", "203.0.113.12").replace("PORT", "54");
+    let asks = || Said::from(far.command(&["python3", "-c", &asks]).output().expect("ip starts"));
+    assert!(eventually(|| asks().out.trim() == "True"), "{:?}\n{}", asks(), cloud.evidence());
+
+    let hops = ["10.0.1.1", "203.0.113.1", "192.0.2.2"];
+    let said = cloud.exec("web", &["traceroute", "-n", "-w", "3", "192.0.2.2"]);
+    let seen: Vec<_> = said.out.lines().skip(1).map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(seen, hops.map(Some), "{said:?}");
+    let said = cloud.exec("web", &["tracepath", "-n", "192.0.2.2"]);
+    assert!(hops.iter().all(|hop| said.out.contains(hop)), "{said:?}");
+    assert!(said.out.contains("pmtu 1300") && said.out.contains("reached"), "{said:?}");
+    let _ = server.kill();
+    let _ = server.wait();
+}
+
+const OTHER: &str = "\
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: echo }
+spec:
+  subnet: apps
+  address: 10.0.1.9
+  securityGroups: [open]
+  process:
+    command:
+      - python3
+      - -c
+      - |
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(('0.0.0.0', 5354))
+        while True:
+            data, peer = s.recvfrom(65536)
+            s.sendto(data, peer)
+---
+apiVersion: madang.dev/v1alpha1
+kind: PublicAddress
+metadata: { name: echoed }
+spec:
+  pool: outside
+  address: 203.0.113.12
+  forwards: [{ protocol: udp, port: 54, instance: echo, targetPort: 5354 }]
+";
 
 #[test]
 fn errors_reach_those_whom_they_concern() {

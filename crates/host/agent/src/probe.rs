@@ -99,6 +99,7 @@ fn send(probe: &Probe) -> rustix::io::Result<(u16, Answer)> {
         Protocol::Tcp => (SocketType::STREAM, ipproto::TCP),
         Protocol::Udp => (SocketType::DGRAM, ipproto::UDP),
         Protocol::Icmp => (SocketType::DGRAM, ipproto::ICMP),
+        Protocol::Other(_) => return Err(Errno::PROTONOSUPPORT),
     };
     let family = if probe.source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -113,6 +114,7 @@ fn send(probe: &Probe) -> rustix::io::Result<(u16, Answer)> {
         SocketAddr::try_from(rustix::net::getsockname(&socket)?).map_err(|_| Errno::AFNOSUPPORT)?.port();
     let answer = match probe.protocol {
         Protocol::Tcp => connected(&socket, start)?,
+        Protocol::Other(_) => Answer::Nothing,
         Protocol::Udp => answered(&socket, b"madang explain --live", start)?,
         // Type 8, code 0, checksum and identifier by the kernel, sequence 1.
         Protocol::Icmp => answered(&socket, &[8, 0, 0, 0, 0, 0, 0, 1], start)?,

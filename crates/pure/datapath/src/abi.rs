@@ -18,9 +18,9 @@ pub const TCP_ESTABLISHED_NS: u64 = 24 * 60 * 60 * SECOND_NS;
 pub const TCP_CLOSING_NS: u64 = 120 * SECOND_NS;
 /// TCP, after a RST or both FINs: time for the last ACK and its repetition.
 pub const TCP_CLOSED_NS: u64 = 10 * SECOND_NS;
-/// UDP, while nobody has answered. RFC 4787 REQ-5 asks for 120 s of all UDP.
+/// UDP and all that is not TCP or ICMP, while nobody has answered. RFC 4787 REQ-5 asks for 120 s of all UDP.
 pub const UDP_ONE_WAY_NS: u64 = 30 * SECOND_NS;
-/// UDP, once both sides have sent. RFC 4787 REQ-5 asks for 120 s.
+/// The same, once both sides have sent. RFC 4787 REQ-5 asks for 120 s.
 pub const UDP_BOTH_WAYS_NS: u64 = 180 * SECOND_NS;
 /// ICMP echo. RFC 5508 REQ-2 asks for 60 s.
 pub const ICMP_ECHO_NS: u64 = 30 * SECOND_NS;
@@ -58,6 +58,10 @@ pub const GATEWAY_TTL: u8 = 64;
 pub const ERROR_TOS: u8 = 0xc0;
 /// How many ICMP errors are sent out of one interface in a second at most (RFC 1812 section 4.3.2.8).
 pub const ERRORS_A_SECOND: u64 = 100;
+/// The largest payload that the parts of an IPv4 packet make (RFC 791).
+pub const MAX_PAYLOAD: usize = 65535 - 20;
+/// How long the parts of a packet may follow its first (RFC 791 asks the receiver for 15 s, Linux waits 30 s).
+pub const FRAGMENT_NS: u64 = 30 * SECOND_NS;
 
 /// What has been decided about a packet, as a number (`VERDICT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,14 +137,16 @@ pub enum DropReason {
     IpOptions = 5,
     /// The IPv4 total length is shorter than the header or longer than the frame.
     IpLength = 6,
-    /// A fragment.
+    /// A fragment whose first one has not been seen.
     Fragment = 7,
-    /// Not TCP, UDP or ICMP.
+    /// IP protocol number 0.
     ProtocolUnsupported = 8,
     /// The IPv4 packet ends within the TCP, UDP or ICMP header.
     TransportHeader = 9,
     /// ICMP that is neither echo nor an error about a packet of a protocol that is carried.
     IcmpUnsupported = 10,
+    /// A fragment that overlaps the first one or reaches beyond the largest packet, or whose length cannot be.
+    BadFragment = 11,
 
     // guard
     /// The interface is no port that is known.

@@ -151,6 +151,7 @@ impl Probe {
                 let _ = udp::Packet::new_checked(&mut bytes)
                     .map(|mut udp| repr.emit(&mut udp, source, destination));
             }
+            Protocol::Other(_) => {}
             Protocol::Icmp => {
                 let repr = icmp::Repr { echo: icmp::Echo::Request, identifier: source_port, sequence: 1 };
                 let _ = icmp::Packet::new_checked(&mut bytes).map(|mut icmp| repr.emit(&mut icmp));

@@ -5,12 +5,15 @@
 //!
 //! In the maps ports are in network order, addresses are 16 bytes (IPv4-mapped), all other numbers in host order.
 
+mod fragments;
 mod table;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::fragments::{FirstFragment, FragmentKey, Fragments};
 pub use self::table::{FlowTable, Insert};
 use crate::VpcId;
 use crate::abi::{
@@ -22,34 +25,55 @@ use crate::abi::{
 /// The protocols that flows are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[repr(u8)]
 pub enum Protocol {
     /// Internet Control Message Protocol: echo alone.
-    Icmp = 1,
+    Icmp,
     /// Transmission Control Protocol.
-    Tcp = 6,
+    Tcp,
     /// User Datagram Protocol.
-    Udp = 17,
+    Udp,
+    /// Another one, by its number, which is none of those above and not 0: what it carries is not looked at, and its tuples
+    /// have ports 0.
+    Other(u8),
+}
+
+/// `TCP`, `UDP`, `ICMP` or `IP protocol 47`.
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Icmp => f.write_str("ICMP"),
+            Self::Tcp => f.write_str("TCP"),
+            Self::Udp => f.write_str("UDP"),
+            Self::Other(number) => write!(f, "IP protocol {number}"),
+        }
+    }
 }
 
 impl Protocol {
-    /// The protocol of this IP protocol number.
+    /// The protocol of this IP protocol number; none for 0, which in IPv4 is no protocol that ends talk in.
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Icmp, Self::Tcp, Self::Udp].into_iter().find(|protocol| protocol.number() == number)
+        match number {
+            0 => None,
+            1 => Some(Self::Icmp),
+            6 => Some(Self::Tcp),
+            17 => Some(Self::Udp),
+            other => Some(Self::Other(other)),
+        }
     }
 
     /// The IP protocol number.
     pub fn number(self) -> u8 {
-        self as u8
+        match self {
+            Self::Icmp => 1,
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Other(number) => number,
+        }
     }
 
-    /// `TCP`, `UDP` or `ICMP`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Icmp => "ICMP",
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
+    /// Whether its tuples have ports, or identifiers in their place.
+    pub fn has_ports(self) -> bool {
+        !matches!(self, Self::Other(_))
     }
 }
 
@@ -180,7 +204,7 @@ impl State {
 
     /// The state after a packet this way. Flags are none unless it is TCP.
     ///
-    /// - UDP and ICMP: a packet of the reply way sets `SYN_REPLY`.
+    /// - All but TCP: a packet of the reply way sets `SYN_REPLY`.
     /// - TCP: SYN of the reply way sets `SYN_REPLY`; ACK without SYN of the original way, if `SYN_REPLY` was set before,
     ///   sets `ACK_ORIGINAL`; FIN sets the bit of its way; RST sets `RST`. Each flag counts by itself.
     pub fn after(self, way: Way, flags: Option<TcpFlags>) -> Self {
@@ -206,8 +230,8 @@ impl State {
         let both_fins = self.has(STATE_FIN_ORIGINAL) && self.has(STATE_FIN_REPLY);
         match protocol {
             Protocol::Icmp => ICMP_ECHO_NS,
-            Protocol::Udp if self.has(STATE_SYN_REPLY) => UDP_BOTH_WAYS_NS,
-            Protocol::Udp => UDP_ONE_WAY_NS,
+            Protocol::Udp | Protocol::Other(_) if self.has(STATE_SYN_REPLY) => UDP_BOTH_WAYS_NS,
+            Protocol::Udp | Protocol::Other(_) => UDP_ONE_WAY_NS,
             Protocol::Tcp if self.has(STATE_RST) || both_fins => TCP_CLOSED_NS,
             Protocol::Tcp if self.is_closing() => TCP_CLOSING_NS,
             Protocol::Tcp if self.has(STATE_ACK_ORIGINAL) => TCP_ESTABLISHED_NS,

@@ -51,7 +51,7 @@ use crate::abi::{DropReason, Stage};
 use crate::stages::conntrack::{self, Lookup, Opening};
 use crate::stages::deliver::{self, Exit, Leaving};
 use crate::stages::guard::{self, Passed};
-use crate::stages::parse::{self, Frame, Packet, Payload, Quoted};
+use crate::stages::parse::{self, Arrival, Frame, Packet, Payload, Quoted};
 use crate::stages::route::{self, Destination};
 use crate::stages::{dnat, policy, refuse, snat};
 use crate::trace::Trace;
@@ -127,7 +127,7 @@ impl<T: Trace> Run<'_, T> {
                 (format!("interface {} is no port of an instance", id.0), Vec::new())
             }));
         };
-        let Frame { ethernet, payload } = parse::frame(bytes, self.trace)?;
+        let Frame { ethernet, payload } = self.parse(id.0, bytes)?;
         let answered = Outcome { verdict: ANSWERED, target: id.0 };
         match payload {
             Payload::Arp(arp) => {
@@ -142,7 +142,7 @@ impl<T: Trace> Run<'_, T> {
                     forwarded.or_else(|reason| self.refuse((&hook, id.0), &packet, bytes, reason))
                 }
                 Passed::GatewayEcho => {
-                    guard::answer_echo(bytes);
+                    guard::answer_echo(bytes, &packet);
                     Ok(answered)
                 }
             },
@@ -155,7 +155,7 @@ impl<T: Trace> Run<'_, T> {
         uplink: &Uplink,
         bytes: &mut Vec<u8>,
     ) -> Result<Outcome, DropReason> {
-        match parse::frame(bytes, self.trace)?.payload {
+        match self.parse(id.0, bytes)?.payload {
             Payload::Arp(arp) => {
                 self.trace.step(Stage::Guard, || {
                     let (target, mac) = (arp.target, uplink.mac);
@@ -173,6 +173,11 @@ impl<T: Trace> Run<'_, T> {
                 forwarded.or_else(|reason| self.refuse((&Hook::Uplink, id.0), &packet, bytes, reason))
             }
         }
+    }
+
+    fn parse(&mut self, interface: u32, bytes: &[u8]) -> Result<Frame, DropReason> {
+        let (now_ns, fragments) = (self.now_ns, &mut self.flows.fragments);
+        parse::frame(bytes, &mut Arrival { interface, now_ns, fragments }, self.trace)
     }
 
     /// What is the same from both hooks: a flow is known or decided, then the packet leaves.
@@ -217,8 +222,10 @@ impl<T: Trace> Run<'_, T> {
         bytes: &mut Vec<u8>,
         reason: DropReason,
     ) -> Result<Outcome, DropReason> {
-        let message = refuse::message(reason, hook.vpc()).filter(|_| packet.about.is_none());
-        let Some(message) = message.filter(|_| self.flows.may_tell(interface, self.now_ns)) else {
+        let told = packet.about.is_none() && !packet.later;
+        let message = refuse::message(reason, hook.vpc()).filter(|_| told);
+        let message = message.filter(|_| self.flows.may_tell(interface, self.now_ns));
+        let Some(message) = message.filter(|_| refuse::can_quote(bytes)) else {
             return Err(reason);
         };
         let teller = match hook {
@@ -277,7 +284,7 @@ impl<T: Trace> Run<'_, T> {
             }
             Decided::Out(nat) => {
                 let opening = opening(VpcId::OUTSIDE, DropReason::NatPortsExhausted);
-                conntrack::open(self, &opening, packet, snat::outbound(tuple, nat, random))
+                conntrack::open(self, &opening, packet, snat::outbound(tuple, key.protocol, nat, random))
             }
             Decided::In(Forward { vpc, address, port }) => {
                 let opening = opening(*vpc, DropReason::TupleInUse);

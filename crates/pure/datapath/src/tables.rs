@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use madang_addr::{Mac, Prefix};
 use serde::{Deserialize, Serialize};
 
+use crate::Protocol;
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -237,6 +239,13 @@ pub struct Nat {
     pub first_port: u16,
     /// The highest.
     pub last_port: u16,
+}
+
+impl Nat {
+    /// Whether it gives this source port to flows of the protocol.
+    pub(crate) fn gives(&self, protocol: Protocol, port: u16) -> bool {
+        !protocol.has_ports() || (self.first_port..=self.last_port).contains(&port)
+    }
 }
 
 /// A public address, protocol and port.

@@ -5,11 +5,13 @@ mod deliver;
 mod dnat;
 mod explain;
 mod flow;
+mod fragments;
 mod guard;
 mod numbers;
 mod parse;
 mod policy;
 mod properties;
+mod protocols;
 mod refuse;
 mod related;
 mod route;
@@ -204,6 +206,11 @@ impl Sent {
         Self { protocol: Protocol::Icmp, ..Self::syn(source, identifier, destination, 0) }
     }
 
+    /// Of a protocol without ports.
+    fn other(number: u8, source: Ipv4Addr, destination: Ipv4Addr) -> Self {
+        Self { protocol: Protocol::Other(number), ..Self::syn(source, 0, destination, 0) }
+    }
+
     fn with(self, flags: Flags) -> Self {
         Self { flags, ..self }
     }
@@ -273,6 +280,7 @@ impl Sent {
                 icmp::Repr { echo, identifier: source_port, sequence: 3 }
                     .emit(&mut icmp::Packet::new_checked(payload).unwrap());
             }
+            Protocol::Other(_) => {}
         }
         bytes
     }
@@ -284,6 +292,7 @@ impl Sent {
         assert!(packet.checksum_holds() && bytes.ends_with(&[0x5a; 3]));
         let (source, destination, ttl) = (packet.source(), packet.destination(), packet.ttl());
         let protocol = Protocol::from_number(packet.protocol()).unwrap();
+        let payload = packet.payload();
         let read = Self { protocol, ttl, ..Self::ping(source, destination, 0) };
         match protocol {
             Protocol::Tcp => {
@@ -306,6 +315,10 @@ impl Sent {
                 assert!(icmp.checksum_holds());
                 let reply = icmp.echo() == Some(icmp::Echo::Reply);
                 Self { source_port: icmp.identifier(), reply, ..read }
+            }
+            Protocol::Other(_) => {
+                assert_eq!(payload, [0x5a; 13]);
+                read
             }
         }
     }

@@ -12,7 +12,8 @@ pub(crate) fn ends(tuple: &Tuple, protocol: Protocol) -> String {
     let Tuple { source, destination, source_port, destination_port } = tuple;
     match protocol {
         Protocol::Icmp => format!("ICMP echo {source} -> {destination}"),
-        _ => format!("{} {source}:{source_port} -> {destination}:{destination_port}", protocol.name()),
+        Protocol::Other(_) => format!("{protocol} {source} -> {destination}"),
+        _ => format!("{protocol} {source}:{source_port} -> {destination}:{destination_port}"),
     }
 }
 
@@ -20,7 +21,8 @@ pub(crate) fn ends(tuple: &Tuple, protocol: Protocol) -> String {
 pub(crate) fn service(protocol: Protocol, port: u16) -> String {
     match protocol {
         Protocol::Icmp => "ICMP echo".to_owned(),
-        _ => format!("{} port {port}", protocol.name()),
+        Protocol::Other(_) => protocol.to_string(),
+        _ => format!("{protocol} port {port}"),
     }
 }
 

@@ -59,6 +59,21 @@ impl<T: AsRef<[u8]>> Packet<T> {
         u16_at(self.0.as_ref(), 6) & OFFSET != 0
     }
 
+    /// Whether other parts of the same packet follow.
+    pub fn more_fragments(&self) -> bool {
+        u16_at(self.0.as_ref(), 6) & MORE_FRAGMENTS != 0
+    }
+
+    /// Where in its packet this part begins, in bytes behind the header.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(u16_at(self.0.as_ref(), 6) & OFFSET) * 8
+    }
+
+    /// What the parts of one packet have in common.
+    pub fn identification(&self) -> u16 {
+        u16_at(self.0.as_ref(), 4)
+    }
+
     /// Time to live.
     pub fn ttl(&self) -> u8 {
         self.byte(8)

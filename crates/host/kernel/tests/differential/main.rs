@@ -21,7 +21,8 @@ use std::time::Instant;
 use aya::EbpfLoader;
 use aya::programs::SchedClassifier;
 use madang_datapath::{
-    FlowTable, Generations, Outcome, PortId, Tables, UplinkId, Verdict, VerdictCode, from_port, from_uplink,
+    Flow, FlowKey, FlowTable, Generations, Outcome, PortId, Tables, UplinkId, Verdict, VerdictCode,
+    from_port, from_uplink,
 };
 use madang_kernel::datapath::{Context, Datapath, Hook, OBJECT, Options, test_run};
 
@@ -123,11 +124,11 @@ impl Reference {
     /// Takes over new tables, and forgets the flows of VPCs that are no more, as the writer does.
     fn take(&mut self, tables: &Tables, generations: Generations) {
         let gone = |vpc| self.generations.0.contains_key(&vpc) && !generations.0.contains_key(&vpc);
-        let mut flows = FlowTable::new(FLOWS as usize);
-        for (key, flow) in self.flows.iter().filter(|(key, flow)| !gone(key.vpc) && !gone(flow.target)) {
-            flows.restore(*key, *flow);
+        let end = |(key, flow): (&FlowKey, &Flow)| (gone(key.vpc) || gone(flow.target)).then_some(*key);
+        let ended: Vec<_> = self.flows.iter().filter_map(end).collect();
+        for key in ended {
+            self.flows.remove(&key);
         }
-        self.flows = flows;
         self.tables = tables.clone();
         self.generations = generations;
     }

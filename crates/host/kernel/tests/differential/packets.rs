@@ -37,7 +37,8 @@ impl Packets<'_> {
         let mut arrival = match random.below(100) {
             0..=34 => self.answer(random),
             35..=44 => self.complain(random),
-            45..=56 => self.again(random),
+            45..=50 => self.again(random),
+            51..=56 => self.continued(random),
             57..=59 => self.claim(random),
             60..=79 => self.sent_by_instance(random),
             80..=91 => self.sent_by_outside(random),
@@ -104,7 +105,8 @@ impl Packets<'_> {
         let protocol = frame[23];
         match protocol {
             1 => frame[34] = if random.once_in(20) { 8 } else { 0 },
-            _ => swap(&mut frame, 34, 36, 2),
+            6 | 17 => swap(&mut frame, 34, 36, 2),
+            _ => {}
         }
         if protocol == 6 {
             frame[47] = flags(random);
@@ -160,6 +162,32 @@ impl Packets<'_> {
             mend(&mut arrival.frame);
         }
         arrival
+    }
+
+    /// Another part of a packet whose first part went in, or nearly.
+    fn continued(&self, random: &mut Random) -> Arrival {
+        let is_part = |arrival: &&Arrival| ends(&arrival.frame).is_some() && arrival.frame[20] & 0x20 != 0;
+        let parts: Vec<_> = self.sent.iter().rev().take(60).filter(is_part).collect();
+        if parts.is_empty() {
+            return self.sent_by_instance(random);
+        }
+        let mut arrival = (*random.pick(&parts)).clone();
+        let frame = &mut arrival.frame;
+        let more = random.once_in(2);
+        let payload = if more { 8 * random.below(4) } else { random.below(30) };
+        let offset = if random.once_in(20) { random.between(8_180, 8_191) } else { random.below(9) };
+        frame.truncate(34);
+        frame.extend((0..payload).map(|_| random.next().to_le_bytes()[0]));
+        let total = u16::try_from(frame.len() - 14).unwrap();
+        frame[16..18].copy_from_slice(&total.to_be_bytes());
+        let bits = u16::try_from(offset).unwrap() | if more { 0x2000 } else { 0 };
+        frame[20..22].copy_from_slice(&bits.to_be_bytes());
+        if random.once_in(12) {
+            frame[19] ^= 1;
+        }
+        mend(frame);
+        let frame = pad(random, std::mem::take(frame));
+        Arrival { frame, ..arrival }
     }
 
     /// What came out for an instance, sent by whoever of its VPC has the same address as the sender outside.
@@ -282,7 +310,7 @@ impl Packets<'_> {
             _ => *random.pick(PORTS),
         };
         Transport {
-            protocol: *random.pick(&[1, 6, 6, 6, 17, 17]),
+            protocol: *random.pick(&[1, 1, 6, 6, 6, 6, 6, 17, 17, 17, 17, 50]),
             source_port,
             destination_port: *random.pick(PORTS),
             flags: if random.once_in(8) { flags(random) } else { 0x02 },
@@ -335,12 +363,21 @@ fn build(
             frame.extend(source_port.to_be_bytes().into_iter().chain(destination_port.to_be_bytes()));
             frame.extend([0, 0, 0, 0]);
         }
-        _ => {
+        1 => {
             frame.extend([if random.once_in(12) { 0 } else { 8 }, 0, 0, 0]);
             frame.extend(source_port.to_be_bytes().into_iter().chain([0, 1]));
         }
+        _ => {}
     }
-    frame.extend((0..random.below(24)).map(|_| random.next().to_le_bytes()[0]));
+    let more = random.below(24);
+    frame.extend((0..more).map(|_| random.next().to_le_bytes()[0]));
+    if random.once_in(6) {
+        // The first part of a packet.
+        if !random.once_in(10) {
+            frame.truncate(34 + (frame.len() - 34) / 8 * 8);
+        }
+        frame[20] = 0x20;
+    }
     let length = u16::try_from(frame.len() - 14).unwrap();
     frame[16..18].copy_from_slice(&length.to_be_bytes());
     mend(&mut frame);
@@ -358,7 +395,7 @@ fn pad(random: &mut Random, mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// Source and destination of a frame that is IPv4 with a whole transport header.
+/// Source and destination of a frame that is IPv4 with a whole transport header, or what could be one.
 fn ends(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
     let whole = frame.len() >= if frame.get(23) == Some(&6) { 54 } else { 42 };
     if !whole || frame[12..15] != [0x08, 0x00, 0x45] {
@@ -377,17 +414,20 @@ fn swap(frame: &mut [u8], one: usize, other: usize, length: usize) {
 /// Makes the checksums right, if the lengths are.
 fn mend(frame: &mut [u8]) {
     let total = usize::from(u16::from_be_bytes([frame[16], frame[17]]));
-    if total < 28 || 14 + total > frame.len() {
+    if total < 20 || 14 + total > frame.len() {
         return;
     }
     frame[24..26].fill(0);
     let sum = checksum(&[&frame[14..34]]);
     frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    if u16::from_be_bytes([frame[20], frame[21]]) & 0x1fff != 0 {
+        return;
+    }
     let (protocol, transport) = (frame[23], 34..14 + total);
     let at = match protocol {
         6 if total >= 40 => 50,
-        17 => 40,
-        1 => 36,
+        17 if total >= 28 => 40,
+        1 if total >= 28 => 36,
         _ => return,
     };
     frame[at..at + 2].fill(0);

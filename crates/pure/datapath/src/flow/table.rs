@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Flow, FlowKey};
+use super::{Flow, FlowKey, Fragments};
 use crate::abi::{ERRORS_A_SECOND, FLOW_ENTRIES, SECOND_NS};
 
 /// The flows' entries, of all VPCs.
@@ -13,6 +13,7 @@ pub struct FlowTable {
     capacity: usize,
     /// Of each interface the latest second in which an ICMP error was sent out of it, and how many were.
     told: BTreeMap<u32, (u64, u64)>,
+    pub(crate) fragments: Fragments,
 }
 
 /// What came of an insertion.
@@ -26,7 +27,7 @@ pub enum Insert {
     Full,
 }
 
-/// The same flows and room, whatever was told to whom.
+/// The same flows and room, whatever else is remembered.
 impl PartialEq for FlowTable {
     fn eq(&self, other: &Self) -> bool {
         (&self.entries, self.capacity) == (&other.entries, other.capacity)
@@ -44,7 +45,7 @@ impl Default for FlowTable {
 impl FlowTable {
     /// An empty table with room for this many entries (two a flow).
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeMap::new(), capacity, told: BTreeMap::new() }
+        Self { entries: BTreeMap::new(), capacity, told: BTreeMap::new(), fragments: Fragments::default() }
     }
 
     /// Counts an ICMP error that is sent out of this interface, if another one may be.
@@ -117,7 +118,7 @@ impl FlowTable {
         let entries: BTreeMap<_, _> =
             self.entries.iter().filter(|(key, _)| has(key)).map(|(key, flow)| (*key, *flow)).collect();
         let others = self.entries.len() - entries.len();
-        Self { entries, capacity: self.capacity.saturating_sub(others), told: BTreeMap::new() }
+        Self { entries, ..Self::new(self.capacity.saturating_sub(others)) }
     }
 
     /// How many entries there are, expired ones too.

@@ -143,10 +143,9 @@ impl Original {
             match decide_outbound(run, key.vpc, &key.tuple, key.protocol)? {
                 Destination::Instance(_) => *target == key.vpc,
                 Destination::Nat(nat) => {
-                    let ports = nat.first_port..=nat.last_port;
                     *target == VpcId::OUTSIDE
                         && nat.address == translated.source
-                        && ports.contains(&translated.source_port)
+                        && nat.gives(key.protocol, translated.source_port)
                 }
             }
         };

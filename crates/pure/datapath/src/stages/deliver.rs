@@ -16,8 +16,10 @@
 //!   keeps its bytes, right or wrong.
 //! - TTL is adjusted as the 16 bits of TTL and protocol. Addresses count in the IPv4 checksum, and for TCP and UDP in theirs
 //!   (pseudo header). Ports count in the TCP or UDP checksum alone.
+//! - Of a protocol that is none of TCP, UDP and ICMP nothing behind the IPv4 header is written.
 //! - UDP's checksum stays 0 if it was 0, and is written as 0xffff if it comes out as 0 (`BPF_F_MARK_MANGLED_0`). TCP's and
 //!   ICMP's are not treated so.
+//! - A later fragment has no transport header, so its addresses alone are written; the first one's checksum covers it.
 //! - An ICMP error: the packet that it brings back becomes what its sender knows, as if it went the other way of its flow,
 //!   with the checksums of that as far as they are there (TCP's may not be); then the error's own checksum is adjusted for
 //!   each 16 bits of it that differ. Its source is translated only if it is the end to which that packet went.
@@ -163,7 +165,9 @@ pub(crate) fn rewrite(bytes: &mut [u8], packet: &Packet, translated: &Tuple, exi
         ip.set_destination(to);
         changes.addresses(from, to);
     }
-    rewrite_transport(ip.payload_mut(), packet, translated, changes);
+    if !packet.later {
+        rewrite_transport(ip.payload_mut(), packet, translated, changes);
+    }
 }
 
 /// Writes the bytes of an ICMP error that leaves. `translated`: what becomes of an answer to the packet that it is about.
@@ -220,6 +224,7 @@ fn rewrite_quoted(bytes: &mut [u8], about: &Quoted, to: &Tuple) {
                 sum.copy_from_slice(&adjusted.to_be_bytes());
             }
         }
+        Protocol::Other(_) => {}
         Protocol::Icmp => {
             let Ok(mut icmp) = icmp::Packet::new_checked(transport) else { return };
             let request = about.echo == Some(Echo::Request);
@@ -250,6 +255,7 @@ fn rewrite_transport(bytes: &mut [u8], packet: &Packet, to: &Tuple, mut changes:
             udp.set_destination_port(to.destination_port);
             udp.set_checksum(changes.apply(udp.checksum(), adjust_udp));
         }
+        Protocol::Other(_) => {}
         Protocol::Icmp => {
             let Ok(mut icmp) = icmp::Packet::new_checked(bytes) else { return };
             let identifier =

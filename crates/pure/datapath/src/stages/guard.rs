@@ -186,8 +186,8 @@ pub(crate) fn answer_arp(bytes: &mut [u8], request: &arp::Repr, mac: Mac) {
 /// Makes an echo request the gateway's reply.
 ///
 /// Ethernet: from the gateway's address to where it came from. IPv4: addresses swapped, TTL 64, the checksum adjusted only
-/// if the TTL was another. ICMP: type 0, the checksum adjusted from 0x0800 to 0x0000.
-pub(crate) fn answer_echo(bytes: &mut [u8]) {
+/// if the TTL was another. ICMP, which a later fragment does not have: type 0, the checksum adjusted from 0x0800 to 0x0000.
+pub(crate) fn answer_echo(bytes: &mut [u8], packet: &Packet) {
     turn_around(bytes, GATEWAY_MAC);
     let Some(mut ip) = bytes.get_mut(ethernet::HEADER..).and_then(|ip| ipv4::Packet::new_checked(ip).ok())
     else {
@@ -197,7 +197,8 @@ pub(crate) fn answer_echo(bytes: &mut [u8]) {
     if ip.ttl() != GATEWAY_TTL {
         ip.set_ttl(GATEWAY_TTL);
     }
-    if let Ok(mut icmp) = icmp::Packet::new_checked(ip.payload_mut()) {
+    let transport = if packet.later { &mut [] } else { ip.payload_mut() };
+    if let Ok(mut icmp) = icmp::Packet::new_checked(transport) {
         icmp.answer();
     }
 }

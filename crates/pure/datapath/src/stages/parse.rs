@@ -7,11 +7,16 @@
 //! 2. ARP: the frame has 14 + 28: `truncated`. Hardware type 1, protocol type 0x0800, lengths 6 and 4: `arpUnsupported`.
 //! 3. IPv4: the frame has 14 + 20: `truncated`. Version 4 and header length at least 20: `ipHeader`. Header length 20:
 //!    `ipOptions`. Total length at least 20 and at most the frame's less 14: `ipLength`. No more-fragments bit and
-//!    fragment offset 0: `fragment` (the other two flags do not matter). TCP, UDP or ICMP: `protocolUnsupported`. The
-//!    total length less 20 is at least 20, 8 or 8: `transportHeader`. ICMP of type 8 or 0 and code 0, or an error (type 3,
-//!    11 or 12, any code): `icmpUnsupported`.
+//!    fragment offset 0, or it is a fragment (5); the other two flags do not matter. A protocol but 0:
+//!    `protocolUnsupported`. The total length less 20 is at least 20 for TCP, 8 for UDP and ICMP: `transportHeader`. Of other
+//!    protocols nothing is looked at, and both ports are 0. ICMP of type 8 or 0 and
+//!    code 0, or an error (type 3, 11 or 12, any code): `icmpUnsupported`.
 //! 4. An ICMP error: the total length is at least 20 + 8 + 20 + 8: `transportHeader`. What it brings back is of version 4,
-//!    with a header length of 20 and fragment offset 0, and TCP, UDP or an echo: `icmpUnsupported`.
+//!    with a header length of 20 and fragment offset 0, and of a protocol but 0; if of ICMP, an echo: `icmpUnsupported`.
+//! 5. A fragment: it has a payload, of whole 8 bytes if more follow, that ends within 65,515: `badFragment`. The first one
+//!    (offset 0) goes on as in 3, and must be no ICMP error: `badFragment`; what its ports are is remembered for 30 s, by
+//!    interface, addresses, identification and protocol. A later one must have such a first one: `fragment`, and lie behind
+//!    it: `badFragment`; it has the ports of that, no TCP flags, and no transport header.
 //!
 //! Not looked at: checksums, TCP's data offset, UDP's length.
 
@@ -20,7 +25,8 @@ use std::net::IpAddr;
 use madang_wire::ethernet::EtherType;
 use madang_wire::{arp, ethernet, icmp, ipv4, tcp, udp};
 
-use crate::abi::{DropReason, ECHO_REQUEST, Stage};
+use crate::abi::{DropReason, ECHO_REQUEST, MAX_PAYLOAD, Stage};
+use crate::flow::{FirstFragment, FragmentKey, Fragments};
 use crate::trace::Trace;
 use crate::{Protocol, TcpFlags, Tuple};
 
@@ -49,6 +55,8 @@ pub(crate) struct Packet {
     pub(crate) echo: Option<icmp::Echo>,
     /// None unless it is an ICMP error: what that is about.
     pub(crate) about: Option<Quoted>,
+    /// Whether it is a part of a packet, but not the first: its ports are known, and not in it.
+    pub(crate) later: bool,
     pub(crate) ttl: u8,
     /// Of the IPv4 packet, in bytes.
     pub(crate) length: usize,
@@ -77,9 +85,20 @@ impl Quoted {
     }
 }
 
+/// Where a frame comes in and when, and what is remembered of others.
+pub(crate) struct Arrival<'a> {
+    pub(crate) interface: u32,
+    pub(crate) now_ns: u64,
+    pub(crate) fragments: &'a mut Fragments,
+}
+
 /// Reads the frame.
-pub(crate) fn frame(bytes: &[u8], trace: &mut impl Trace) -> Result<Frame, DropReason> {
-    let parsed = read(bytes);
+pub(crate) fn frame(
+    bytes: &[u8],
+    arrival: &mut Arrival<'_>,
+    trace: &mut impl Trace,
+) -> Result<Frame, DropReason> {
+    let parsed = read(bytes, arrival);
     trace.step(Stage::Parse, || {
         let what = match &parsed {
             Ok(Frame { payload: Payload::Arp(arp), .. }) => {
@@ -93,20 +112,20 @@ pub(crate) fn frame(bytes: &[u8], trace: &mut impl Trace) -> Result<Frame, DropR
     parsed
 }
 
-fn read(bytes: &[u8]) -> Result<Frame, DropReason> {
+fn read(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Frame, DropReason> {
     let packet = ethernet::Packet::new_checked(bytes).map_err(|_| DropReason::Truncated)?;
     let payload = match packet.ether_type() {
         EtherType::ARP => {
             let arp = arp::Packet::new_checked(packet.payload()).map_err(|_| DropReason::Truncated)?;
             Payload::Arp(arp::Repr::parse(&arp).map_err(|_| DropReason::ArpUnsupported)?)
         }
-        EtherType::IPV4 => Payload::Ipv4(read_ipv4(packet.payload())?),
+        EtherType::IPV4 => Payload::Ipv4(read_ipv4(packet.payload(), arrival)?),
         _ => return Err(DropReason::EtherType),
     };
     Ok(Frame { ethernet: ethernet::Repr::parse(&packet), payload })
 }
 
-fn read_ipv4(bytes: &[u8]) -> Result<Packet, DropReason> {
+fn read_ipv4(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Packet, DropReason> {
     let ip = ipv4::Packet::new_checked(bytes).map_err(|_| DropReason::Truncated)?;
     if ip.version() != 4 || ip.header_length() < ipv4::HEADER {
         return Err(DropReason::IpHeader);
@@ -117,21 +136,58 @@ fn read_ipv4(bytes: &[u8]) -> Result<Packet, DropReason> {
     if !ip.lengths_fit() {
         return Err(DropReason::IpLength);
     }
-    if ip.is_fragment() {
-        return Err(DropReason::Fragment);
-    }
     let protocol = Protocol::from_number(ip.protocol()).ok_or(DropReason::ProtocolUnsupported)?;
-    let Transport { ports, flags, echo, about } = read_transport(protocol, ip.payload())?;
+    let later = ip.is_later_fragment();
+    let transport = match ip.is_fragment() {
+        true => read_fragment(&ip, protocol, arrival),
+        false => read_transport(protocol, ip.payload()),
+    };
+    let Transport { ports, flags, echo, about } = transport?;
     Ok(Packet {
         tuple: tuple(&ip, ports),
         protocol,
         flags,
         echo,
         about,
+        later,
         ttl: ip.ttl(),
         length: ip.total_length(),
         frame_length: (ethernet::HEADER + bytes.len()) as u64,
     })
+}
+
+/// A part of a packet: the first one has the ports, and the others get them from there.
+fn read_fragment(
+    ip: &ipv4::Packet<&[u8]>,
+    protocol: Protocol,
+    arrival: &mut Arrival<'_>,
+) -> Result<Transport, DropReason> {
+    let (offset, length) = (ip.fragment_offset(), ip.payload().len());
+    if length == 0 || offset + length > MAX_PAYLOAD || (ip.more_fragments() && !length.is_multiple_of(8)) {
+        return Err(DropReason::BadFragment);
+    }
+    let key = FragmentKey {
+        interface: arrival.interface,
+        source: ip.source(),
+        destination: ip.destination(),
+        identification: ip.identification(),
+        protocol,
+    };
+    if offset == 0 {
+        let transport = read_transport(protocol, ip.payload())?;
+        if transport.about.is_some() {
+            return Err(DropReason::BadFragment);
+        }
+        let first = FirstFragment { ports: transport.ports, echo: transport.echo, end: length };
+        arrival.fragments.remember(key, first, arrival.now_ns);
+        return Ok(transport);
+    }
+    let first = arrival.fragments.first(&key, arrival.now_ns).ok_or(DropReason::Fragment)?;
+    if offset < first.end {
+        return Err(DropReason::BadFragment);
+    }
+    let flags = (protocol == Protocol::Tcp).then(TcpFlags::default);
+    Ok(Transport { ports: first.ports, flags, echo: first.echo, about: None })
 }
 
 #[derive(Default)]
@@ -166,6 +222,7 @@ fn read_transport(protocol: Protocol, bytes: &[u8]) -> Result<Transport, DropRea
             let udp = udp::Packet::new_checked(bytes).map_err(short)?;
             Transport { ports: (udp.source_port(), udp.destination_port()), ..Transport::default() }
         }
+        Protocol::Other(_) => Transport::default(),
         Protocol::Icmp => {
             let icmp = icmp::Packet::new_checked(bytes).map_err(short)?;
             if icmp.is_error() {
@@ -198,6 +255,7 @@ fn read_quoted(bytes: &[u8]) -> Result<Quoted, DropReason> {
     let (ports, echo) = match protocol {
         // TCP's ports are where UDP's are.
         Protocol::Tcp | Protocol::Udp => ((udp.source_port(), udp.destination_port()), None),
+        Protocol::Other(_) => ((0, 0), None),
         Protocol::Icmp => {
             let (ports, echo) = read_echo(&icmp::Packet::new_checked(transport).map_err(short)?)?;
             (ports, Some(echo))

@@ -8,9 +8,10 @@
 //! | `tooLarge` | 3, 4: fragmentation needed, with the MTU in the last 16 bits of the second word (RFC 1191) |
 //! | `egressDenied`, `ingressDenied` | 3, 13: communication administratively prohibited |
 //!
-//! Who is outside is told `ttlExceeded` alone, and learns nothing about what is inside. Nothing is told about an ICMP error
-//! (RFC 1122 section 3.2.2), nor about what the guard or parsing drops, nor of a blackhole. Out of one interface at most
-//! [`crate::abi::ERRORS_A_SECOND`] are sent in a second of the clock; the others are dropped silently.
+//! Who is outside is told `ttlExceeded` alone, and learns nothing about what is inside. Nothing is told about an ICMP error or
+//! a fragment but the first (RFC 1122 section 3.2.2), nor about what the guard or parsing drops, nor of a blackhole. Out of one interface at most
+//! [`crate::abi::ERRORS_A_SECOND`] are sent in a second of the clock; the others are dropped silently, and so is a
+//! frame that has fewer than the 28 bytes that would be brought back.
 //!
 //! # Bytes
 //!
@@ -43,6 +44,11 @@ pub(crate) fn message(reason: DropReason, vpc: VpcId) -> Option<[u8; 2]> {
         EgressDenied | IngressDenied => Some([3, 13]),
         _ => None,
     }
+}
+
+/// Whether as much of the frame's packet is there as is brought back.
+pub(crate) fn can_quote(bytes: &[u8]) -> bool {
+    bytes.len() >= ethernet::HEADER + QUOTED
 }
 
 /// Makes a packet's frame what its sender is told.

@@ -5,7 +5,8 @@
 //! and their sum are 32 bits wide and wrap, and `count` is the number of ports. For an echo the port is the identifier.
 //!
 //! - Out through a NAT gateway: of its `first_port..=last_port`; the wanted port is the sender's own and is tried only if
-//!   it is among these. If the gateway has none (last before first), none is tried.
+//!   it is among these. If the gateway has none (last before first), none is tried. Of a protocol without ports the address
+//!   alone is another one.
 //! - In by a forward: the instance sees the client's port, or if that is taken (the client uses it for two forwards of the
 //!   same instance) one of 1024..=65535.
 
@@ -14,12 +15,18 @@ use std::ops::RangeInclusive;
 
 use crate::abi::{DropReason, PORT_TRIES, SHOWN_PORT_FIRST, Stage};
 use crate::trace::Trace;
-use crate::{Nat, Tuple};
+use crate::{Nat, Protocol, Tuple};
 
 /// What a packet may look like behind the NAT gateway, best first.
-pub(crate) fn outbound(tuple: Tuple, nat: &Nat, random: u32) -> impl Iterator<Item = Tuple> {
-    let (source, ports) = (nat.address, nat.first_port..=nat.last_port);
-    let wanted = Some(tuple.source_port).filter(|port| ports.contains(port));
+pub(crate) fn outbound(
+    tuple: Tuple,
+    protocol: Protocol,
+    nat: &Nat,
+    random: u32,
+) -> impl Iterator<Item = Tuple> {
+    let wanted = Some(tuple.source_port).filter(|port| nat.gives(protocol, *port));
+    let ports = if protocol.has_ports() { nat.first_port..=nat.last_port } else { 1..=0 };
+    let source = nat.address;
     wanted.into_iter().chain(others(ports, random)).map(move |source_port| Tuple {
         source,
         source_port,

@@ -74,7 +74,7 @@ fn the_kernels_programs_have_the_same_numbers() {
 #[test]
 fn each_reason_has_its_own_number_and_name() {
     assert!(DropReason::ALL.is_sorted_by(|a, b| a.code() < b.code()));
-    assert_eq!([DropReason::from_code(0), DropReason::from_code(11)], [None, None]);
+    assert_eq!([DropReason::from_code(0), DropReason::from_code(12)], [None, None]);
     for reason in DropReason::ALL {
         assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         assert_eq!(DropReason::from_code(reason.code()), Some(*reason));

@@ -117,7 +117,8 @@ fn what_cannot_be_about_a_flow_is_dropped() {
     assert_eq!(verdict(20, 0x20, 28), Verdict::ToPort(WEB), "a first fragment");
     assert_eq!(verdict(21, 1, 28), dropped(DropReason::IcmpUnsupported), "a later one has no ports");
     assert_eq!(verdict(14, 0x46, 28), dropped(DropReason::IcmpUnsupported));
-    assert_eq!(verdict(23, 47, 28), dropped(DropReason::IcmpUnsupported));
+    assert_eq!(verdict(23, 0, 28), dropped(DropReason::IcmpUnsupported));
+    assert_eq!(verdict(23, 47, 28), dropped(DropReason::IcmpUnrelated), "of no known flow");
     assert_eq!(verdict(23, 1, 28), dropped(DropReason::IcmpUnsupported), "an error about no echo");
     assert_eq!(verdict(23, 6, 27), dropped(DropReason::TransportHeader));
 }
