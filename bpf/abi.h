@@ -17,6 +17,15 @@
 
 /* What lies beyond the uplinks. */
 #define OUTSIDE 0
+/* Where the services are that every VPC has, as its name service. */
+#define SERVICES 0xffffffff
+
+/* 240.0.0.0/4, whose addresses nobody else has: a service sees an instance as its port's index in there. */
+#define SEEN_NETWORK 0xf0000000
+/* 169.254.169.252/30: what an instance may ask of the link-local addresses, which no router forwards. */
+#define SERVICES_NETWORK 0xa9fea9fc
+#define SERVICES_MASK 0xfffffffc
+#define NAME_SERVICE_PORT 53
 
 /* --- Numbers: the same as in crates/pure/datapath/src/abi.rs, which says what they mean. --- */
 
@@ -100,6 +109,7 @@ enum drop_reason {
 	DROP_INGRESS_DENIED = 50,
 	/* dnat */
 	DROP_NO_FORWARD = 56,
+	DROP_NO_SERVICE = 57,
 	/* route */
 	DROP_NO_ROUTE = 64,
 	DROP_BLACKHOLE = 65,
@@ -266,7 +276,7 @@ struct flow {
 	__be16 dst_port;
 	/* Where the translated packet goes. */
 	__u32 vpc;
-	/* The VPC's generation, and the outside's (0 between instances), that allowed it last. */
+	/* The VPC's generation, and that of the outside or the services if one end is there, or 0, that allowed it last. */
 	__u32 generation;
 	__u32 outside_generation;
 	/* STATE_ bits, the same in both entries; only ever more of them. */

@@ -10,7 +10,7 @@
 #include "stages/policy.h"
 #include "stages/route.h"
 
-/* What an instance opens: egress policy, route, ingress policy. 0 or a drop reason. */
+/* What an instance opens: dnat, then the way to a service, or egress policy, route and ingress policy. 0 or a drop reason. */
 static __noinline int decide_outbound(const struct flow_key *flow, __u32 epoch, struct path *path)
 {
 	struct question question = {
@@ -23,18 +23,24 @@ static __noinline int decide_outbound(const struct flow_key *flow, __u32 epoch, 
 	};
 	const struct endpoint *sender = endpoint_of(flow->vpc, question.generation, &flow->src);
 	const struct endpoint *receiver;
+	const struct forward *forward;
 	const struct route *route;
 	__u32 table;
 
 	if (!sender)
 		return DROP_NO_ENDPOINT;
+	path->generation = question.generation;
+	forward = forward_of(flow, question.generation);
+	if (forward)
+		return route_service(forward, sender, epoch, path);
+	if (is_for_services(v4(&flow->dst)))
+		return DROP_NO_SERVICE;
 	table = sender->routes;
 	question.policy = sender->policy;
 	if (!allowed(&question))
 		return DROP_EGRESS_DENIED;
 
 	path->vpc = flow->vpc;
-	path->generation = question.generation;
 	path->outside_generation = 0;
 	route = route_of(flow->vpc, question.generation, table, &flow->dst);
 	if (!route)

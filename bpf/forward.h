@@ -28,13 +28,13 @@ static __always_inline int follow(struct flow *flow, const struct packet *packet
 	leaving->vpc = flow->vpc;
 	leaving->source = v4(&flow->src);
 	leaving->destination = v4(&flow->dst);
-	if (packet->key.vpc == OUTSIDE) {
+	if (is_border(packet->key.vpc)) {
 		outside = packet->generation;
 		inside = generation_of(flow->vpc, packet->epoch);
-	} else if (flow->vpc == OUTSIDE) {
-		outside = generation_of(OUTSIDE, packet->epoch);
+	} else if (is_border(flow->vpc)) {
+		outside = generation_of(flow->vpc, packet->epoch);
 	}
-	leaving->generation = leaving->vpc == OUTSIDE ? outside : inside;
+	leaving->generation = is_border(leaving->vpc) ? outside : inside;
 	return may_go_on(flow, packet, inside, outside);
 }
 
@@ -56,11 +56,15 @@ static __noinline int decide(const struct packet *packet, struct path *path, str
 		leaving->destination = v4(&path->address);
 	} else {
 		refused = decide_outbound(&packet->key, packet->epoch, path);
-		if (path->vpc == OUTSIDE)
+		if (path->vpc == OUTSIDE) {
 			leaving->source = v4(&path->address);
+		} else if (path->vpc == SERVICES) {
+			leaving->source = path->seen;
+			leaving->destination = v4(&path->address);
+		}
 	}
 	leaving->vpc = path->vpc;
-	leaving->generation = path->vpc == OUTSIDE ? path->outside_generation : path->generation;
+	leaving->generation = is_border(path->vpc) ? path->outside_generation : path->generation;
 	return refused;
 }
 

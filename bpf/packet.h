@@ -162,6 +162,12 @@ static __always_inline __be32 v4(const union addr *address)
 	return address->words[3];
 }
 
+/* Whether no instances are there: then what a flow has to do with it is known by a generation of its own. */
+static __always_inline int is_border(__u32 vpc)
+{
+	return vpc == OUTSIDE || vpc == SERVICES;
+}
+
 /* Whether the protocol's tuples have ports, or identifiers in their place; of others both are 0. */
 static __always_inline int has_ports(__u8 protocol)
 {

@@ -4,18 +4,39 @@
 
 #include "../packet.h"
 
-/* Where the public port leads, if it is forwarded. */
-static __always_inline const struct forward *forward_of(const struct flow_key *flow, __u32 generation)
+/* Where what is sent to this address and port of the VPC leads, if elsewhere: from outside never to services, from inside
+ * only there. */
+static __always_inline const struct forward *forward_at(__u32 vpc, __u32 generation, const union addr *address,
+							__u8 protocol, __be16 port)
 {
 	struct forward_key key = {
-		.vpc = OUTSIDE,
+		.vpc = vpc,
 		.generation = generation,
-		.address = flow->dst,
-		.port = flow->dst_port,
-		.protocol = flow->protocol,
+		.address = *address,
+		.port = port,
+		.protocol = protocol,
 	};
+	const struct forward *forward = bpf_map_lookup_elem(&forwards, &key);
 
+	return forward && (forward->vpc == SERVICES) == (vpc != OUTSIDE) ? forward : NULL;
+}
+
+/* The same for a flow: an echo is never forwarded. */
+static __always_inline const struct forward *forward_of(const struct flow_key *flow, __u32 generation)
+{
 	if (flow->protocol == IPPROTO_ICMP)
 		return NULL;
-	return bpf_map_lookup_elem(&forwards, &key);
+	return forward_at(flow->vpc, generation, &flow->dst, flow->protocol, flow->dst_port);
+}
+
+/* Whether the address is one of those at which services are asked. */
+static __always_inline int is_for_services(__be32 address)
+{
+	return (bpf_ntohl(address) & SERVICES_MASK) == SERVICES_NETWORK;
+}
+
+/* Whether the VPC asks a name service at this address. */
+static __always_inline int is_name_service(__u32 vpc, __u32 generation, const union addr *address)
+{
+	return forward_at(vpc, generation, address, IPPROTO_UDP, bpf_htons(NAME_SERVICE_PORT)) != NULL;
 }

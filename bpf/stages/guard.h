@@ -5,6 +5,7 @@
 
 #include "../checksum.h"
 #include "../packet.h"
+#include "dnat.h"
 #include "parse.h"
 #include "route.h"
 
@@ -46,7 +47,7 @@ static __always_inline int guard_ipv4(struct __sk_buff *skb, const struct port *
 		return DROP_SPOOFED_ADDRESS;
 	if (is_broadcast_or_multicast(to) || is_last_of(port, to))
 		return DROP_MULTICAST;
-	if (is_never_routed(to) || to == v4(&port->address))
+	if ((is_never_routed(to) && !is_for_services(to)) || to == v4(&port->address))
 		return DROP_MARTIAN;
 	return same_mac(ethernet->h_dest, gateway) ? 0 : DROP_WRONG_MAC;
 }
@@ -77,15 +78,16 @@ static __noinline int answer_arp(struct __sk_buff *skb, const __u8 *mac)
 	return answered(skb);
 }
 
-/* Whether somebody of the port's subnet has the address. */
+/* Whether somebody of the port's subnet has the address, or the VPC asks its name service there. */
 static __always_inline int is_bound(const struct port *port, __u32 epoch, __be32 address)
 {
+	__u32 generation = generation_of(port->vpc, epoch);
 	union addr wanted;
 
 	if (!in_subnet_v4(address, &port->subnet, port->subnet_length))
 		return 0;
 	map_v4(&wanted, address);
-	return endpoint_of(port->vpc, generation_of(port->vpc, epoch), &wanted) != NULL;
+	return endpoint_of(port->vpc, generation, &wanted) || is_name_service(port->vpc, generation, &wanted);
 }
 
 /* Whether ARP from a port is answered: 0 or a drop reason. */

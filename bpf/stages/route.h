@@ -6,9 +6,10 @@
 
 /* What has been decided about a flow's first packet. */
 struct path {
-	/* The VPC that its packets go to; 0 is outside. */
+	/* Where its packets go: OUTSIDE, SERVICES or a VPC. */
 	__u32 vpc;
-	/* The generations that it was decided by: the instances' VPC's, and the outside's if one end is there, or 0. */
+	/* The generations that it was decided by: the instances' VPC's, and that of OUTSIDE or SERVICES if one end is there,
+	 * or 0. */
 	__u32 generation;
 	__u32 outside_generation;
 	/* To an instance: its port and Ethernet address. */
@@ -19,6 +20,8 @@ struct path {
 	union addr address;
 	__u16 first_port;
 	__u16 last_port;
+	/* As what a service sees the source. */
+	__be32 seen;
 };
 
 static __always_inline const struct endpoint *endpoint_of(__u32 vpc, __u32 generation, const union addr *address)
@@ -54,6 +57,24 @@ static __always_inline const __u32 *uplink_of(__u32 outside, __be32 address)
 
 	map_v4(&key.address, address);
 	return bpf_map_lookup_elem(&addresses, &key);
+}
+
+/* To a service; 0 or a drop reason. */
+static __always_inline int route_service(const struct forward *forward, const struct endpoint *sender, __u32 epoch,
+					 struct path *path)
+{
+	const struct endpoint *receiver;
+
+	path->vpc = forward->vpc;
+	path->outside_generation = generation_of(forward->vpc, epoch);
+	path->address = forward->address;
+	path->target_port = forward->port;
+	path->seen = bpf_htonl(SEEN_NETWORK | (sender->port & ~SEEN_NETWORK));
+	receiver = endpoint_of(path->vpc, path->outside_generation, &path->address);
+	if (!receiver)
+		return DROP_NO_INSTANCE;
+	leads_to(path, receiver);
+	return 0;
 }
 
 /* Through a NAT gateway; 0 or a drop reason. */

@@ -32,7 +32,7 @@ static __always_inline struct candidates candidates_of(const struct packet *pack
 		.wanted = nat_gives(path, packet->key.protocol, packet->key.src_port),
 	};
 
-	if (packet->key.vpc == OUTSIDE)
+	if (packet->key.vpc == OUTSIDE || path->vpc == SERVICES)
 		return shown;
 	if (path->vpc != OUTSIDE)
 		return within;
@@ -49,12 +49,14 @@ static __always_inline void translate(struct flow *entry, const struct packet *p
 	entry->src = key->src;
 	entry->dst = key->dst;
 	entry->dst_port = key->dst_port;
-	if (key->vpc == OUTSIDE) {
+	if (key->vpc == OUTSIDE || path->vpc == SERVICES) {
 		entry->dst = path->address;
 		entry->dst_port = path->target_port;
-	} else if (path->vpc == OUTSIDE) {
-		entry->src = path->address;
 	}
+	if (path->vpc == OUTSIDE)
+		entry->src = path->address;
+	else if (path->vpc == SERVICES)
+		map_v4(&entry->src, path->seen);
 }
 
 /* The reply entry, made of the original one. */

@@ -155,6 +155,7 @@ impl Network {
             classes: vpc.classes.clone(),
             routes: vpc.routes.clone(),
             rules: vpc.rules.clone(),
+            forwards: BTreeMap::new(),
         })
     }
 

@@ -41,6 +41,15 @@ pub const STATE_FIN_REPLY: u32 = 1 << 4;
 /// State bit: either direction has sent a RST.
 pub const STATE_RST: u32 = 1 << 5;
 
+/// 240.0.0.0/4, whose addresses nobody else has: a service sees an instance as its port's index in there.
+pub const SEEN_NETWORK: u32 = 0xf000_0000;
+/// 169.254.169.252/30: what an instance may ask of the link-local addresses, which no router forwards.
+pub const SERVICES_NETWORK: u32 = 0xa9fe_a9fc;
+/// Which of its bits count.
+pub const SERVICES_MASK: u32 = 0xffff_fffc;
+/// The port of DNS.
+pub const NAME_SERVICE_PORT: u16 = 53;
+
 /// The port that stands for an echo request in keys and rules: type 8, code 0, as two bytes.
 pub const ECHO_REQUEST: u16 = 0x0800;
 
@@ -193,6 +202,8 @@ pub enum DropReason {
     // dnat
     /// A pool's address, and no forward for this protocol and port.
     NoForward = 56,
+    /// An address at which services are asked, and none for this protocol and port.
+    NoService = 57,
 
     // route
     /// No route for the destination.

@@ -134,7 +134,7 @@ pub struct Flow {
     pub deadline_ns: u64,
     /// The generation of the flow's VPC at the last full decision. The same in both entries.
     pub generation: u32,
-    /// The generation of VPC 0 at the last full decision; 0 if the flow stays inside its VPC. The same in both entries.
+    /// The generation of VPC 0, or of the services, at the last full decision; 0 if the flow stays inside its VPC. The same in both entries.
     pub outside_generation: u32,
     /// How many packets went this way.
     pub packets: u64,

@@ -19,7 +19,8 @@
 //!      the source of that, if its source is not the destination of that (from a port), or without a live entry. With
 //!      one, it goes on as a hit, to **deliver**; the flow's state, deadline and counters stay.
 //!    - Miss: `notSyn` for TCP but SYN without ACK, FIN and RST; `noEchoRequest` for an echo reply.
-//! 4. For a miss, **egress policy**: `noEndpoint` (source), `egressDenied`. **route**: `noRoute`, `blackhole`,
+//! 4. For a miss, `noEndpoint` (source). **dnat**: `noService`; a service needs no rule, and **route** asks for nothing but
+//!    that it is there (`noInstance`). Else **egress policy**: `egressDenied`. **route**: `noRoute`, `blackhole`,
 //!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
 //! 5. **deliver**, first half: `ttlExceeded`; `noUplink` and `tooLarge` to the outside (source as it leaves), `noInstance` (hits) to an
 //!    instance (destination as it leaves).
@@ -266,6 +267,7 @@ impl<T: Trace> Run<'_, T> {
         Ok(match decide_outbound(self, key.vpc, &key.tuple, key.protocol)? {
             Destination::Instance(_) => Decided::Within(key.vpc),
             Destination::Nat(nat) => Decided::Out(nat.clone()),
+            Destination::Service(service, seen) => Decided::Service(service, seen),
         })
     }
 
@@ -288,6 +290,11 @@ impl<T: Trace> Run<'_, T> {
             }
             Decided::In(Forward { vpc, address, port }) => {
                 let opening = opening(*vpc, DropReason::TupleInUse);
+                conntrack::open(self, &opening, packet, snat::inbound(tuple, (*address, *port), random))
+            }
+            Decided::Service(Forward { vpc, address, port }, seen) => {
+                let opening = opening(*vpc, DropReason::TupleInUse);
+                let tuple = Tuple { source: *seen, ..tuple };
                 conntrack::open(self, &opening, packet, snat::inbound(tuple, (*address, *port), random))
             }
         };
@@ -324,6 +331,8 @@ enum Decided {
     Within(VpcId),
     Out(crate::Nat),
     In(Forward),
+    /// To a service, which sees the sender as this address.
+    Service(Forward, IpAddr),
 }
 
 impl Decided {
@@ -332,11 +341,13 @@ impl Decided {
             Self::Within(vpc) => hook.leaving(*vpc, tuple.source, tuple.destination),
             Self::Out(nat) => hook.leaving(VpcId::OUTSIDE, nat.address, tuple.destination),
             Self::In(forward) => hook.leaving(forward.vpc, tuple.source, forward.address),
+            Self::Service(service, seen) => hook.leaving(service.vpc, *seen, service.address),
         }
     }
 }
 
-/// What a flow that an instance opens needs: the sender's rules, a route, and the receiver's rules if that is an instance.
+/// What a flow that an instance opens needs: to a service nothing; else the sender's rules, a route, and the receiver's rules
+/// if that is an instance.
 pub(crate) fn decide_outbound<'a, T: Trace>(
     run: &mut Run<'a, T>,
     vpc: VpcId,
@@ -344,7 +355,11 @@ pub(crate) fn decide_outbound<'a, T: Trace>(
     protocol: Protocol,
 ) -> Result<Destination<'a>, DropReason> {
     let (view, trace) = (run.view, &mut *run.trace);
-    let sender = policy::egress(view, vpc, tuple, protocol, trace)?;
+    let sender = policy::sender(view, vpc, tuple.source, trace)?;
+    if let Some(service) = dnat::service(view, vpc, tuple, protocol, trace)? {
+        return route::service(view, service, sender, trace);
+    }
+    policy::egress(view, vpc, sender, tuple, protocol, trace)?;
     let destination = route::outbound(view, vpc, sender, tuple.destination, trace)?;
     if let Destination::Instance(receiver) = destination {
         policy::ingress(view, vpc, receiver, tuple, protocol, trace)?;

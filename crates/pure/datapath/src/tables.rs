@@ -54,6 +54,13 @@ impl RouteTableId {
 impl VpcId {
     /// What lies beyond the uplinks.
     pub const OUTSIDE: Self = Self(0);
+    /// Where the services are that every VPC has, as its name service.
+    pub const SERVICES: Self = Self(u32::MAX);
+
+    /// Whether no instances are there.
+    pub(crate) fn is_border(self) -> bool {
+        [Self::OUTSIDE, Self::SERVICES].contains(&self)
+    }
 }
 
 /// The Ethernet address of every gateway, and of the host's side of every port.
@@ -98,6 +105,9 @@ pub struct VpcTables {
     pub routes: BTreeMap<(RouteTableId, Prefix), Route>,
     /// What is allowed. Nothing else is.
     pub rules: BTreeSet<Rule>,
+    /// What its instances reach at addresses that nobody has: services. No rule is needed for these.
+    #[serde(with = "pairs")]
+    pub forwards: BTreeMap<ForwardKey, Forward>,
 }
 
 /// Who has an address.
@@ -248,25 +258,25 @@ impl Nat {
     }
 }
 
-/// A public address, protocol and port.
+/// An address, protocol and port that stand for others: of a public address, or of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ForwardKey {
-    /// The public address.
+    /// The address.
     pub address: IpAddr,
     /// The IP protocol's number: TCP or UDP.
     pub protocol: u8,
-    /// The public port.
+    /// The port.
     pub port: u16,
 }
 
-/// Where a public port leads.
+/// Where it leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
-    /// The instance's VPC.
+    /// The instance's VPC, or the services.
     pub vpc: VpcId,
-    /// The instance's address.
+    /// The instance's or service's address.
     pub address: IpAddr,
-    /// The instance's port.
+    /// Its port.
     pub port: u16,
 }
 
@@ -288,6 +298,8 @@ pub enum Entry {
     Nat(NatId),
     /// A forwarded port.
     Forward(ForwardKey),
+    /// A service that a VPC's instances reach.
+    Service(VpcId, ForwardKey),
     /// A pool's address.
     Address(IpAddr),
     /// An interface to the outside.

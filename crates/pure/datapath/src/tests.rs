@@ -15,6 +15,7 @@ mod protocols;
 mod refuse;
 mod related;
 mod route;
+mod services;
 mod snat;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -91,9 +91,14 @@ impl<'a> View<'a> {
         self.outside()?.nats.get(&nat)
     }
 
-    /// Where a public port leads.
+    /// Where a public port leads: never to services.
     pub(crate) fn forward(self, key: ForwardKey) -> Option<Forward> {
-        self.outside()?.forwards.get(&key).copied()
+        self.outside()?.forwards.get(&key).copied().filter(|forward| forward.vpc != VpcId::SERVICES)
+    }
+
+    /// Where a VPC's instances reach a service, and nothing else.
+    pub(crate) fn service(self, vpc: VpcId, key: ForwardKey) -> Option<Forward> {
+        self.vpc(vpc)?.forwards.get(&key).copied().filter(|forward| forward.vpc == VpcId::SERVICES)
     }
 }
 

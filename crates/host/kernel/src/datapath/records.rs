@@ -209,6 +209,7 @@ impl Records {
             };
             (key, 1)
         }));
+        self.add_forwards(vpc, &own.forwards);
     }
 
     fn add_outside(&mut self, outside: &Outside) {
@@ -227,11 +228,15 @@ impl Records {
             let Uplink { mac, next_hop, mtu } = *uplink;
             (number(id.0), UplinkRecord { next_hop: next_hop.into(), mac: mac.0, mtu })
         }));
-        self.forwards.extend(outside.forwards.iter().map(|(key, forward)| {
+        self.add_forwards(vpc, &outside.forwards);
+    }
+
+    fn add_forwards(&mut self, vpc: u32, forwards: &BTreeMap<ForwardKey, Forward>) {
+        self.forwards.extend(forwards.iter().map(|(key, forward)| {
             let ForwardKey { address, protocol, port } = *key;
             let key = ForwardKeyRecord {
                 vpc,
-                generation,
+                generation: 0,
                 address: address.into(),
                 port: port.into(),
                 protocol,
@@ -296,6 +301,7 @@ impl Records {
             classes: classes.collect::<Option<_>>().ok_or_else(|| damaged("classes"))?,
             routes: routes.collect::<Option<_>>().ok_or_else(|| damaged("routes"))?,
             rules: self.rules.keys().map(rule).collect::<Option<_>>().ok_or_else(|| damaged("rules"))?,
+            forwards: self.forwards(),
         })
     }
 
@@ -315,18 +321,18 @@ impl Records {
                     (NatId(key.number), Nat { address: address.into(), first_port, last_port })
                 })
                 .collect(),
-            forwards: (self.forwards.iter())
-                .map(|(key, record)| {
-                    let ForwardKeyRecord { address, protocol, port, .. } = *key;
-                    let to = Forward {
-                        vpc: VpcId(record.vpc),
-                        address: record.address.into(),
-                        port: record.port.get(),
-                    };
-                    (ForwardKey { address: address.into(), protocol, port: port.get() }, to)
-                })
-                .collect(),
+            forwards: self.forwards(),
         }
+    }
+
+    fn forwards(&self) -> BTreeMap<ForwardKey, Forward> {
+        let forward = |(key, record): (&ForwardKeyRecord, &ForwardRecord)| {
+            let ForwardKeyRecord { address, protocol, port, .. } = *key;
+            let to =
+                Forward { vpc: VpcId(record.vpc), address: record.address.into(), port: record.port.get() };
+            (ForwardKey { address: address.into(), protocol, port: port.get() }, to)
+        };
+        self.forwards.iter().map(forward).collect()
     }
 }
 

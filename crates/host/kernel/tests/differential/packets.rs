@@ -6,7 +6,7 @@ use madang_addr::Mac;
 use madang_datapath::{GATEWAY_MAC, PortId, Tables, UplinkId};
 
 use crate::support::Random;
-use crate::world::{PORTS, ip, pool, remotes};
+use crate::world::{PORTS, ip, pool, remotes, services};
 
 /// A packet on its way in.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ impl Packets<'_> {
             1 => *random.pick(&[ip(255, 255, 255, 255), ip(224, 0, 0, 1), ip(127, 0, 0, 1), ip(0, 1, 2, 3)]),
             2 => *random.pick(&[port.subnet.last(), port.subnet.address(), port.address, ip(10, 0, 0, 200)]),
             3 => *random.pick(&pool()),
+            10..=12 => *random.pick(&services()),
             4..=9 => *random.pick(&remotes()),
             _ => match neighbours {
                 Some(known) if !known.is_empty() => *random.pick(&known),

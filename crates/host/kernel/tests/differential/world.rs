@@ -59,9 +59,45 @@ pub(crate) fn make(random: &mut Random, interfaces: &[u32]) -> Tables {
         let own = make_vpc(random, &mut tables, vpc, &mut free);
         tables.vpcs.insert(vpc, own);
     }
+    make_services(random, &mut tables, &mut free);
     make_forwards(random, &mut tables);
     tables
 }
+
+/// Where services are, and the addresses at which they are asked.
+fn make_services(random: &mut Random, tables: &mut Tables, free: &mut impl Iterator<Item = u32>) {
+    let Some(port) = free.next() else { return };
+    let (address, subnet, vpc) = (SERVER.into(), prefix("169.254.169.252/30"), VpcId::SERVICES);
+    let (gateway, mac) = (subnet.nth(1).unwrap(), mac(port));
+    tables.ports.insert(PortId(port), Port { vpc, address, mac, subnet, gateway });
+    for own in tables.vpcs.values_mut() {
+        make_asked(random, own);
+    }
+    let endpoint = Endpoint { port: PortId(port), mac, policy: PolicyId(0), routes: RouteTableId(0) };
+    let endpoints = [(address, endpoint)].into();
+    tables.vpcs.insert(vpc, VpcTables { endpoints, ..VpcTables::default() });
+}
+
+fn make_asked(random: &mut Random, own: &mut VpcTables) {
+    own.forwards.clear();
+    for address in services() {
+        for (protocol, port) in [(17, 53), (6, 53), (6, 80)] {
+            if !random.once_in(4) {
+                // Now and then to somewhere else, where no service is.
+                let vpc = if random.once_in(10) { VpcId(7) } else { VpcId::SERVICES };
+                let address = ForwardKey { address, protocol, port };
+                own.forwards.insert(address, Forward { vpc, address: SERVER.into(), port });
+            }
+        }
+    }
+}
+
+/// Addresses at which services are asked.
+pub(crate) fn services() -> [IpAddr; 4] {
+    [ip(10, 0, 0, 2), ip(10, 0, 1, 2), ip(169, 254, 169, 253), SERVER.into()]
+}
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 fn make_outside(random: &mut Random, tables: &mut Tables, uplinks: &[u32]) {
     for (i, uplink) in uplinks.iter().enumerate() {
@@ -247,7 +283,8 @@ fn change_one(random: &mut Random, tables: &mut Tables) {
     else {
         return;
     };
-    match random.below(12) {
+    match random.below(13) {
+        12 => make_asked(random, own),
         0 | 1 => {
             own.rules.insert(rule(random));
         }

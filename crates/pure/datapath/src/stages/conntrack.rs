@@ -3,13 +3,14 @@
 //! # Re-check
 //!
 //! On a hit whose generation is not that of its VPC (or, if one end is outside, whose outside generation is not that of
-//! VPC 0) the flow is decided again as if the packet that opened it came now: egress policy, route and ingress policy, or
+//! VPC 0 or of the services) the flow is decided again as if the packet that opened it came now: egress policy, route and ingress policy, or
 //! dnat, route and ingress policy. If something refuses it, or it would now lead elsewhere (`pathChanged`), both entries
 //! are deleted and the packet is dropped for that reason. Else both entries get the new generations at once, whatever
 //! becomes of this packet. It leads elsewhere if
 //!
 //! - it was to an instance and would be to a NAT gateway, or the other way round;
 //! - the NAT gateway's address is not the flow's source outside, or its ports do not have the flow's there;
+//! - it was to an instance or outside, and would be to a service, or the other way round;
 //! - the forward's VPC, address or port is not the flow's.
 
 use madang_wire::icmp::Echo;
@@ -20,7 +21,7 @@ use crate::pipeline::{Run, decide_inbound, decide_outbound};
 use crate::stages::route::Destination;
 use crate::trace::Trace;
 use crate::words::ends;
-use crate::{Flow, FlowKey, Insert, State, Tuple, VpcId};
+use crate::{Flow, FlowKey, Forward, Insert, State, Tuple, VpcId};
 
 /// Whether a flow is known.
 pub(crate) enum Lookup {
@@ -127,7 +128,8 @@ impl Original {
         }
     }
 
-    /// The generations that a flow between these VPCs has when it is decided now: of its VPC, and of VPC 0 or 0.
+    /// The generations that a flow between these VPCs has when it is decided now: of its VPC, and of the outside or the
+    /// services, or 0.
     fn generations<T: Trace>(&self, run: &Run<'_, T>) -> (u32, u32) {
         generations(run, self.key.vpc, self.target)
     }
@@ -142,6 +144,9 @@ impl Original {
         } else {
             match decide_outbound(run, key.vpc, &key.tuple, key.protocol)? {
                 Destination::Instance(_) => *target == key.vpc,
+                Destination::Service(Forward { vpc, address, port }, _) => {
+                    (vpc, address, port) == (*target, translated.destination, translated.destination_port)
+                }
                 Destination::Nat(nat) => {
                     *target == VpcId::OUTSIDE
                         && nat.address == translated.source
@@ -156,7 +161,7 @@ impl Original {
 fn generations<T: Trace>(run: &Run<'_, T>, one: VpcId, other: VpcId) -> (u32, u32) {
     let of = |vpc| run.view.generations.of(vpc);
     match (one, other) {
-        (VpcId::OUTSIDE, inside) | (inside, VpcId::OUTSIDE) => (of(inside), of(VpcId::OUTSIDE)),
+        (border, inside) | (inside, border) if border.is_border() => (of(inside), of(border)),
         (inside, _) => (of(inside), 0),
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! - `multicast`: the destination is 255.255.255.255, of 224.0.0.0/4, or the last address of the port's subnet if that has
 //!   at least two host bits.
-//! - `martian` from a port: the destination is of 0.0.0.0/8, 127.0.0.0/8 or 169.254.0.0/16, or the port's own address.
+//! - `martian` from a port: the destination is of 0.0.0.0/8, 127.0.0.0/8, or 169.254.0.0/16 but for the services' addresses in
+//!   there, or the port's own address.
 //! - `martian` from an uplink: the source is of 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 or 224.0.0.0/4, or 255.255.255.255, or an address of
 //!   any pool.
-//! - ARP from a port is answered for the gateway and for every other endpoint of the VPC whose address is in the port's
-//!   subnet, always with the gateway's Ethernet address.
+//! - ARP from a port is answered for the gateway, and for every other endpoint of the VPC and every address of its name
+//!   service (UDP port 53) that are in the port's subnet, always with the gateway's Ethernet address.
 //! - The Ethernet source of ARP and IPv4 from an uplink is not looked at, nor is the Ethernet destination of ARP from a
 //!   port.
 
@@ -17,11 +18,12 @@ use madang_addr::{Mac, Prefix};
 use madang_wire::icmp::Echo;
 use madang_wire::{arp, ethernet, icmp, ipv4};
 
+use super::dnat::is_for_services;
 use super::parse::Packet;
-use crate::abi::{DropReason, GATEWAY_TTL, Stage};
+use crate::abi::{DropReason, GATEWAY_TTL, NAME_SERVICE_PORT, Stage};
 use crate::trace::Trace;
 use crate::view::View;
-use crate::{Entry, GATEWAY_MAC, Port, PortId};
+use crate::{Entry, ForwardKey, GATEWAY_MAC, Port, PortId, Protocol};
 
 /// What the guard of a port lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +80,7 @@ fn check_ipv4(port: &Port, ethernet: &ethernet::Repr, packet: &Packet) -> Result
     if is_broadcast_or_multicast(destination) || is_last_of(port.subnet, destination) {
         return Err(DropReason::Multicast);
     }
-    if is_never_routed(destination) || destination == port.address {
+    if (is_never_routed(destination) && !is_for_services(destination)) || destination == port.address {
         return Err(DropReason::Martian);
     }
     if ethernet.destination != GATEWAY_MAC {
@@ -137,7 +139,9 @@ fn check_arp(
     if sender == target {
         return Err(DropReason::ArpNotRequest);
     }
-    let bound = || port.subnet.contains(target) && view.endpoint(port.vpc, target).is_some();
+    let names = ForwardKey { address: target, protocol: Protocol::Udp.number(), port: NAME_SERVICE_PORT };
+    let somebody = || view.endpoint(port.vpc, target).is_some() || view.service(port.vpc, names).is_some();
+    let bound = || port.subnet.contains(target) && somebody();
     let answered = target != port.address && (target == port.gateway || bound());
     if answered { Ok(()) } else { Err(DropReason::ArpUnanswered) }
 }

@@ -174,10 +174,11 @@ fn read_fragment(
         protocol,
     };
     if offset == 0 {
-        let transport = read_transport(protocol, ip.payload())?;
-        if transport.about.is_some() {
+        let icmp = icmp::Packet::new_checked(ip.payload()).ok().filter(|_| protocol == Protocol::Icmp);
+        if icmp.is_some_and(|icmp| icmp.is_error()) {
             return Err(DropReason::BadFragment);
         }
+        let transport = read_transport(protocol, ip.payload())?;
         let first = FirstFragment { ports: transport.ports, echo: transport.echo, end: length };
         arrival.fragments.remember(key, first, arrival.now_ns);
         return Ok(transport);

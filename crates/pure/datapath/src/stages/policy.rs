@@ -15,22 +15,31 @@ use crate::view::{Asked, View};
 use crate::words::service;
 use crate::{ClassId, Direction, Endpoint, Entry, Protocol, Tuple, VpcId};
 
-/// Whether the sender's rules allow it; who the sender is.
-pub(crate) fn egress<'a>(
+/// Who the sender is.
+pub(crate) fn sender<'a>(
     view: View<'a>,
     vpc: VpcId,
+    source: IpAddr,
+    trace: &mut impl Trace,
+) -> Result<&'a Endpoint, DropReason> {
+    view.endpoint(vpc, source).ok_or_else(|| {
+        trace.refuse(Stage::EgressPolicy, DropReason::NoEndpoint, || {
+            (format!("{source} is not in the tables of VPC {}", vpc.0), Vec::new())
+        })
+    })
+}
+
+/// Whether the sender's rules allow it.
+pub(crate) fn egress(
+    view: View<'_>,
+    vpc: VpcId,
+    sender: &Endpoint,
     tuple: &Tuple,
     protocol: Protocol,
     trace: &mut impl Trace,
-) -> Result<&'a Endpoint, DropReason> {
-    let Some(sender) = view.endpoint(vpc, tuple.source) else {
-        return Err(trace.refuse(Stage::EgressPolicy, DropReason::NoEndpoint, || {
-            (format!("{} is not in the tables of VPC {}", tuple.source, vpc.0), Vec::new())
-        }));
-    };
+) -> Result<(), DropReason> {
     let question = Question { vpc, whose: tuple.source, endpoint: sender, peer: tuple.destination };
-    question.ask(view, Direction::Egress, protocol, tuple.destination_port, trace)?;
-    Ok(sender)
+    question.ask(view, Direction::Egress, protocol, tuple.destination_port, trace)
 }
 
 /// Whether the receiver's rules allow it.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 
 use crate::abi::{DropReason, Stage};
+use crate::stages::dnat::seen;
 use crate::trace::Trace;
 use crate::view::View;
 use crate::{Endpoint, Entry, Forward, Nat, NatId, Route, RouteTableId, VpcId};
@@ -15,6 +16,8 @@ pub(crate) enum Destination<'a> {
     Instance(&'a Endpoint),
     /// Outside, through a NAT gateway.
     Nat(&'a Nat),
+    /// To a service, which sees the sender as this address.
+    Service(Forward, IpAddr),
 }
 
 /// The way of what an instance sends: `noRoute`; `blackhole`; local, `noInstance` if no endpoint has the address; internet,
@@ -79,6 +82,25 @@ fn describe(to: IpAddr, prefix: Prefix, route: Route, found: &Result<Destination
         }
         (Route::Blackhole, _) => format!("{matched}: blackhole"),
     }
+}
+
+/// The way to a service: `noInstance` if it is not there.
+pub(crate) fn service<'a>(
+    view: View<'a>,
+    forward: Forward,
+    sender: &Endpoint,
+    trace: &mut impl Trace,
+) -> Result<Destination<'a>, DropReason> {
+    let Forward { vpc, address, .. } = forward;
+    if view.endpoint(vpc, address).is_none() {
+        return Err(trace.refuse(Stage::Route, DropReason::NoInstance, || {
+            (format!("no service has {address}"), Vec::new())
+        }));
+    }
+    trace.step(Stage::Route, || {
+        (format!("{address} is where services are"), vec![Entry::Endpoint(vpc, address)])
+    });
+    Ok(Destination::Service(forward, seen(sender.port)))
 }
 
 /// The way of what is forwarded from outside: `noInstance` if no endpoint has the target; `martian` if the source is of one

@@ -25,9 +25,9 @@ pub(crate) fn outbound(
     random: u32,
 ) -> impl Iterator<Item = Tuple> {
     let wanted = Some(tuple.source_port).filter(|port| nat.gives(protocol, *port));
-    let ports = if protocol.has_ports() { nat.first_port..=nat.last_port } else { 1..=0 };
-    let source = nat.address;
-    wanted.into_iter().chain(others(ports, random)).map(move |source_port| Tuple {
+    let (source, ports) = (nat.address, nat.first_port..=nat.last_port);
+    let others = protocol.has_ports().then(|| others(ports, random));
+    wanted.into_iter().chain(others.into_iter().flatten()).map(move |source_port| Tuple {
         source,
         source_port,
         ..tuple
