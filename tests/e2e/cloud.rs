@@ -229,7 +229,8 @@ impl Cloud {
         let uids = fs::read_dir(self.root().join("run/netns")).map(|all| all.flatten().collect::<Vec<_>>());
         let port = |entry: &fs::DirEntry| layout.port_name(&entry.file_name().to_string_lossy());
         let there = |entry: &&fs::DirEntry| Path::new("/sys/class/net").join(port(entry)).exists();
-        uids.unwrap_or_default().iter().filter(there).count()
+        let instance = |entry: &&fs::DirEntry| entry.file_name() != "services";
+        uids.unwrap_or_default().iter().filter(instance).filter(there).count()
     }
 
     /// What helps when a test fails.

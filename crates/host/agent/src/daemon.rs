@@ -1,6 +1,7 @@
 //! The daemon's life: start, answer, end.
 
 use std::fs::{DirBuilder, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,6 +21,7 @@ use crate::events::EventRecorder;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
 use crate::runtime::{HostRuntime, chain};
+use crate::services::Services;
 
 /// How the daemon is to run.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct ServeOptions {
     pub executable: Option<PathBuf>,
     /// Who may use the API, and where.
     pub access: AccessOptions,
+    /// Whom the name service asks what it does not know; none: whom the host asks.
+    pub resolvers: Option<Vec<SocketAddr>>,
 }
 
 /// What the parts of the daemon share.
@@ -65,7 +69,12 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     access::give_to_group(&layout.run_dir())?;
     // First of all: a second daemon must not touch anything.
     let server = Server::bind(&layout.socket()).await?;
-    let (agent, host) = Agent::open(layout, options.executable)?;
+    let executable = match options.executable {
+        Some(path) => path,
+        None => std::env::current_exe().map_err(AgentError::Executable)?,
+    };
+    let services = Services::new(&layout, executable.clone(), options.resolvers);
+    let (agent, host) = Agent::open(layout, executable)?;
     let Opened { access, listener, renewal } =
         access::open(&agent.layout, &agent.registry, Arc::clone(&agent.store), options.access).await?;
     let server = server.guarded(access, listener);
@@ -77,7 +86,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     for (uid, error) in agent.driver.tidy().await {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
-    let mut reconciler = Reconciler::start(Arc::clone(&agent), host)?;
+    let mut reconciler = Reconciler::start(Arc::clone(&agent), host, services)?;
     let (registry, events) = (agent.registry.clone(), agent.events.clone());
     let confirmations = tokio::spawn(async move {
         let said = |ended: &Ended| crate::confirmations::rolled_back(&registry, &events, ended);
@@ -124,12 +133,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
 
 impl Agent {
     /// Opens the store and the datapath.
-    fn open(layout: Layout, executable: Option<PathBuf>) -> Result<(Arc<Self>, Host), AgentError> {
+    fn open(layout: Layout, executable: PathBuf) -> Result<(Arc<Self>, Host), AgentError> {
         let store: Arc<dyn Store> = Arc::new(Embedded::open(&layout.state_dir())?);
-        let executable = match executable {
-            Some(path) => path,
-            None => std::env::current_exe().map_err(AgentError::Executable)?,
-        };
         let datapath = Datapath::open(&layout, &Options::default())?;
         let registry = Registry::new(Arc::clone(&store));
         let events =

@@ -216,6 +216,10 @@ impl<'a> Question<'a> {
         }
     }
 
+    fn is_of_services(&self, port: PortId) -> bool {
+        self.tables.ports.get(&port).is_some_and(|port| port.vpc == VpcId::SERVICES)
+    }
+
     fn verdict(&self, verdict: Verdict) -> String {
         let instance = |port: PortId| {
             let port = self.tables.ports.get(&port)?;
@@ -225,6 +229,7 @@ impl<'a> Question<'a> {
         match verdict {
             Verdict::Drop(reason) => format!("dropped: {}", reason.sentence()),
             Verdict::Refused(reason) => format!("refused: {}", reason.sentence()),
+            Verdict::ToPort(port) if self.is_of_services(port) => "delivered to the name service".to_owned(),
             Verdict::ToPort(port) => instance(port).map_or_else(
                 || "delivered to an instance that is going away".to_owned(),
                 |i| format!("delivered to instance {} ({})", i.name, i.address),

@@ -19,6 +19,7 @@ mod node;
 mod probe;
 mod reconcile;
 mod runtime;
+mod services;
 mod status;
 mod teardown;
 mod workloads;

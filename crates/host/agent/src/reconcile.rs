@@ -22,6 +22,7 @@ use crate::events::story;
 use crate::host::{Facts, Host, subject};
 use crate::memory::OutOfMemory;
 use crate::runtime::chain;
+use crate::services::Services;
 use crate::status::{InstanceFacts, More, Verdict, updated};
 use crate::workloads::Workloads;
 use crate::world::World;
@@ -48,7 +49,7 @@ pub(crate) struct Reconciler {
 
 impl Reconciler {
     /// Starts the loop.
-    pub(crate) fn start(agent: Arc<Agent>, host: Host) -> Result<Self, AgentError> {
+    pub(crate) fn start(agent: Arc<Agent>, host: Host, services: Services) -> Result<Self, AgentError> {
         agent.registry.ensure_default_project()?;
         let node = crate::node::register(&agent.registry)?;
         let version = env!("CARGO_PKG_VERSION");
@@ -63,6 +64,7 @@ impl Reconciler {
                 agent,
                 host,
                 workloads,
+                services,
                 memory,
                 controllers,
                 addresses: story::Addresses::default(),
@@ -92,6 +94,7 @@ struct Loop {
     agent: Arc<Agent>,
     host: Host,
     workloads: Workloads,
+    services: Services,
     memory: OutOfMemory,
     controllers: Controllers,
     addresses: story::Addresses,
@@ -180,6 +183,7 @@ impl Loop {
         let facts = match self.look(&world, &last) {
             Ok((picture, facts)) => {
                 let desired = self.mend(&picture, &facts, &mut turn);
+                turn.troubles.extend(self.services.turn(&picture.world, &picture.interfaces));
                 let picture = desired
                     .map_or(picture.clone(), |desired| Picture { desired: Arc::new(desired), ..picture });
                 self.agent.show(picture);

@@ -90,5 +90,6 @@ fn workload(layout: &Layout, spec: WorkloadSpec) -> Workload {
         address: spec.address,
         hosts: spec.hosts.lines.clone(),
         nameservers: spec.nameservers,
+        domain: spec.domain,
     }
 }

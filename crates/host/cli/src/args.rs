@@ -5,6 +5,7 @@
 mod store;
 pub(crate) mod user;
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -191,6 +192,9 @@ pub(crate) struct ServeArgs {
     /// Another name or address that clients use for this host; can be given several times
     #[arg(long = "tls-san", value_name = "NAME")]
     pub(crate) tls_names: Vec<String>,
+    /// Whom the name service asks what is not of a VPC; can be given several times; if left out, whom the host asks
+    #[arg(long = "resolver", value_name = "ADDRESS[:PORT]", value_parser = resolver)]
+    pub(crate) resolvers: Vec<SocketAddr>,
     /// Where to write who did what, or none; if left out audit.log beside the store
     #[arg(long, value_name = "PATH")]
     pub(crate) audit_log: Option<AuditPath>,
@@ -624,3 +628,10 @@ fn confirmation(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests;
+
+/// An address, and the port of DNS if none is said.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let alone = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)).ok();
+    let found = alone.or_else(|| text.parse().ok());
+    found.ok_or_else(|| "an address is expected, as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".to_owned())
+}

@@ -34,9 +34,10 @@ pub fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_else(|| "madang".into());
     let rest: Vec<OsString> = args.collect();
-    // Both must come before there is a second thread.
+    // All must come before there is a second thread.
     match rest.first().and_then(|word| word.to_str()) {
         Some("shim") => return madang_compute::shim::main(rest.into_iter().skip(1)),
+        Some("worker") => return madang_workers::main(rest.into_iter().skip(1)),
         Some("sandbox-exec") => return madang_compute::exec::main(rest.into_iter().skip(1)),
         _ => {}
     }

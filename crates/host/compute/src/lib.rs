@@ -28,7 +28,17 @@ pub use error::Error;
 pub use exec::{ExecControl, ExecInput, ExecOutput, ExecRequest, ExecSession};
 pub use instance_dir::State;
 pub use log::LogReader;
+pub use sandbox::hide_from_others;
 pub use workload::Workload;
+
+/// Gives up everything but what a workload may do, irreversibly: for a worker of the daemon, before its process has a second
+/// thread.
+///
+/// # Errors
+/// Something could not be given up.
+pub fn confine(user: u32, group: u32) -> Result<()> {
+    sandbox::Credentials { user, group, filter: sandbox::Filter::new()? }.assume()
+}
 
 /// What the operations of this crate give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

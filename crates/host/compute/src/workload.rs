@@ -25,8 +25,10 @@ pub struct Workload {
     pub address: IpAddr,
     /// More lines of `/etc/hosts`.
     pub hosts: Vec<(IpAddr, String)>,
-    /// What stands in `/etc/resolv.conf`.
+    /// Whom it asks for names.
     pub nameservers: Vec<IpAddr>,
+    /// What is put behind a name without dots; empty: nothing.
+    pub domain: String,
 }
 
 /// Who runs if nobody else is named: `nobody`, who owns nothing.
@@ -83,7 +85,10 @@ impl Workload {
             // An empty file means 127.0.0.1 to the C library: say that nobody answers, so that names fail at once.
             return "# This network has no name server.\noptions attempts:1 timeout:1\n".to_owned();
         }
-        self.nameservers.iter().map(|server| format!("nameserver {server}\n")).collect()
+        let search = Some(&self.domain).filter(|domain| !domain.is_empty());
+        let search = search.map(|domain| format!("search {domain}\n"));
+        let servers = self.nameservers.iter().map(|server| format!("nameserver {server}\n"));
+        search.into_iter().chain(servers).collect()
     }
 }
 

@@ -12,11 +12,12 @@ use madang_model::{Kind, ProcessSpec, Resources, bare};
 use crate::network::{Instance, Network};
 use crate::origin::{Origin, Origins};
 use crate::outside::Uplink;
+use crate::services::{self, SERVICES};
 
 /// What only the host knows: the interfaces that exist on it now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// The ports, by the instance's uid.
+    /// The ports, by the instance's uid; that of the services is [`SERVICES`].
     pub ports: BTreeMap<String, PortId>,
     /// The interfaces to the outside, by name.
     pub uplinks: BTreeMap<String, HostUplink>,
@@ -41,7 +42,7 @@ pub struct Desired {
     pub tables: Tables,
     /// Where each entry of the tables comes from.
     pub origins: Origins,
-    /// The ports, in the order of the instances' uids.
+    /// The ports, in the order of the instances' uids, and then that of the services.
     pub ports: Vec<PortSpec>,
     /// The interfaces to the outside, in the order of their names.
     pub uplinks: Vec<Uplink>,
@@ -85,8 +86,10 @@ pub struct WorkloadSpec {
     pub resources: Resources,
     /// The names that it knows.
     pub hosts: Arc<Hosts>,
-    /// Its name servers; none yet.
+    /// Its name servers.
     pub nameservers: Vec<IpAddr>,
+    /// What its VPC's names end in.
+    pub domain: String,
     /// Of all that cannot change while it runs, which its name can: the same in every version that starts it alike. Who
     /// starts it may have another way to tell, and write that here.
     pub spec_hash: String,
@@ -102,9 +105,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    pub(crate) fn of(vpc: &str, instances: &[Instance]) -> Self {
-        let vpc = bare(vpc);
-        let names = |name: &str| format!("{name} {name}.{vpc}.internal");
+    pub(crate) fn of(domain: &str, instances: &[Instance]) -> Self {
+        let names = |name: &str| format!("{name} {name}.{domain}");
         let mut lines: Vec<_> = instances.iter().map(|i| (i.address, names(bare(&i.name)))).collect();
         lines.sort_unstable();
         let line = |(address, names): &(IpAddr, String)| format!("{address} {names}\n");
@@ -118,12 +120,15 @@ impl Network {
     pub fn for_host(&self, host: &Host) -> Desired {
         let mut desired = Desired {
             origins: self.origins.clone(),
-            ports: self.instances.values().map(port_spec).collect(),
+            ports: self.instances.values().map(port_spec).chain(self.services()).collect(),
             uplinks: self.uplinks.values().cloned().collect(),
             workloads: self.instances.values().map(|instance| self.workload(instance)).collect(),
             tables: Tables { outside: self.outside(host), ..Tables::default() },
         };
         for (uid, port) in &host.ports {
+            if uid == SERVICES && !self.instances.is_empty() {
+                services::add_port(&mut desired.tables, *port);
+            }
             if let Some(instance) = self.instances.get(uid) {
                 self.add_port(&mut desired, instance, *port);
             }
@@ -136,6 +141,11 @@ impl Network {
             desired.origins.insert(Entry::Uplink(*id), because);
         }
         desired
+    }
+
+    /// The services' port: there for whoever may ask.
+    fn services(&self) -> Option<PortSpec> {
+        services::port_spec().filter(|_| !self.instances.is_empty())
     }
 
     fn add_port(&self, desired: &mut Desired, instance: &Instance, id: PortId) {
@@ -155,7 +165,7 @@ impl Network {
             classes: vpc.classes.clone(),
             routes: vpc.routes.clone(),
             rules: vpc.rules.clone(),
-            forwards: BTreeMap::new(),
+            forwards: vpc.services.clone(),
         })
     }
 
@@ -181,7 +191,9 @@ impl Network {
         let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
         let text = serde_json::json!([address, process, resources]).to_string();
-        let (nameservers, spec_hash) = (Vec::new(), format!("{:016x}", fnv1a(START, text.as_bytes())));
+        let domain = self.vpcs.get(&vpc).map(|vpc| vpc.domain()).unwrap_or_default();
+        let nameservers = services::name_server(instance.subnet).into_iter().collect();
+        let spec_hash = format!("{:016x}", fnv1a(START, text.as_bytes()));
         WorkloadSpec {
             uid,
             name: bare(&name).to_owned(),
@@ -190,6 +202,7 @@ impl Network {
             resources,
             hosts,
             nameservers,
+            domain,
             spec_hash,
         }
     }

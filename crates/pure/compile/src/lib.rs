@@ -17,6 +17,7 @@ mod permits;
 mod ports;
 mod routes;
 mod rules;
+mod services;
 mod traffic;
 
 pub use host::{Desired, Host, HostUplink, Hosts, PortSpec, WorkloadSpec};
@@ -26,4 +27,5 @@ pub use origin::{Origin, Origins};
 pub use outside::Uplink;
 pub use permits::Permits;
 pub use ports::PortSet;
+pub use services::{NAME_SERVER, NAMES_PORT, SERVER, SERVICES, name_server};
 pub use traffic::{ICMP, TCP, Traffic, UDP};

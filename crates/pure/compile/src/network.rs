@@ -8,7 +8,7 @@ use madang_addr::{Mac, Prefix};
 use madang_datapath::{
     ClassId, Entry, Forward, ForwardKey, Nat, NatId, PolicyId, Route, RouteTableId, Rule, VpcId,
 };
-use madang_model::{InstanceSpec, InstanceStatus, Kind, Model, Object, ProcessSpec, Resources};
+use madang_model::{InstanceSpec, InstanceStatus, Kind, Model, Object, ProcessSpec, Resources, bare};
 
 use crate::classes::{Member, classes};
 use crate::host::Hosts;
@@ -18,6 +18,7 @@ use crate::outside::{Uplink, nat_numbers};
 use crate::permits::{Permits, permits};
 use crate::routes::routing;
 use crate::rules::{groups_of, policies, rules};
+use crate::services;
 
 /// Everything that is declared, numbered and looked up by what packets have. Location-free.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,6 +56,8 @@ pub struct VpcNetwork {
     pub permits: Permits,
     /// The same, as entries of the tables.
     pub rules: BTreeSet<Rule>,
+    /// At which addresses its instances reach services.
+    pub services: BTreeMap<ForwardKey, Forward>,
     /// The instances' names.
     pub hosts: Arc<Hosts>,
 }
@@ -136,7 +139,7 @@ impl Network {
         let classes = classes(&rules, &instances.iter().map(member).collect::<Vec<_>>());
         let permitted = permits(id, &rules, &policies, &classes.rules, &mut self.origins);
         self.origins.extend(classes.origins.into_iter().map(|(prefix, o)| (Entry::Class(id, prefix), o)));
-        let hosts = Arc::new(Hosts::of(name, &instances));
+        let hosts = Arc::new(Hosts::of(&domain(name), &instances));
         self.instances.extend(instances.into_iter().map(|instance| (instance.uid.clone(), instance)));
         let vpc = VpcNetwork {
             name: name.to_owned(),
@@ -146,13 +149,24 @@ impl Network {
             routes: routing.routes,
             permits: permitted.permits,
             rules: permitted.rules,
+            services: services::asked(model, name),
             hosts,
         };
         self.vpcs.insert(id, vpc);
     }
 }
 
+/// What the names of a VPC's instances end in.
+fn domain(vpc: &str) -> String {
+    format!("{}.internal", bare(vpc))
+}
+
 impl VpcNetwork {
+    /// What the names of its instances end in: `shop.internal`.
+    pub fn domain(&self) -> String {
+        domain(&self.name)
+    }
+
     /// What an address is to the rules.
     pub fn class_of(&self, address: IpAddr) -> ClassId {
         longest(&self.classes, address).map_or(ClassId(0), |(_, class)| *class)

@@ -9,8 +9,10 @@ use std::net::IpAddr;
 
 use common::{SHOP, large, model, network, resources};
 use madang_addr::{Mac, Prefix};
-use madang_compile::{Desired, Host, HostUplink, Network, VpcNetwork, compile};
-use madang_datapath::{ClassId, Direction, Entry, ForwardKey, PortId, PortPrefix, Route, Rule, UplinkId};
+use madang_compile::{Desired, Host, HostUplink, Network, SERVER, SERVICES, VpcNetwork, compile};
+use madang_datapath::{
+    ClassId, Direction, Entry, ForwardKey, PortId, PortPrefix, Route, Rule, UplinkId, VpcId,
+};
 use madang_model::Resource;
 
 fn vpc<'a>(network: &'a Network, name: &str) -> &'a VpcNetwork {
@@ -99,6 +101,28 @@ fn the_shop() {
 }
 
 #[test]
+fn every_vpc_asks_for_names_at_each_subnets_third_address() {
+    let network = network(SHOP);
+    let (id, shop) = network.vpcs.iter().find(|(_, vpc)| vpc.name.ends_with("shop")).unwrap();
+    let asked: BTreeSet<String> = shop.services.keys().map(|key| key.address.to_string()).collect();
+    assert!(asked.contains("10.0.1.2") && asked.contains("169.254.169.253"), "{asked:?}");
+    assert!(shop.services.values().all(|to| to.vpc == VpcId::SERVICES && to.address == SERVER));
+    let workload =
+        network.for_host(&Host::default()).workloads.into_iter().find(|w| w.name == "web-1").unwrap();
+    assert_eq!(
+        (workload.nameservers[0].to_string(), &*workload.domain),
+        ("10.0.1.2".to_owned(), "shop.internal")
+    );
+
+    let ports = [("uid-web-1", 7), (SERVICES, 8)].map(|(uid, port)| (uid.to_owned(), PortId(port)));
+    let tables = network.for_host(&Host { ports: ports.into(), ..Host::default() }).tables;
+    assert_eq!(tables.vpcs[id].forwards, shop.services);
+    let services = &tables.vpcs[&VpcId::SERVICES];
+    assert_eq!(services.endpoints[&SERVER].port, PortId(8));
+    assert!(services.rules.is_empty() && services.routes.is_empty(), "they open nothing");
+}
+
+#[test]
 fn entries_say_where_they_come_from() {
     let desired = on_host(&network(SHOP));
     let (vpc, tables) = desired.tables.vpcs.first_key_value().unwrap();
@@ -132,7 +156,8 @@ fn what_a_host_has_not_is_not_in_its_tables() {
     assert_eq!(bare.tables.outside.nats.len(), 1);
     assert_eq!(
         (bare.ports.len(), bare.workloads.len(), bare.uplinks[0].interface.as_str()),
-        (4, 4, "shop-uplink")
+        (5, 4, "shop-uplink"),
+        "four instances, and the services"
     );
 
     let only = Host { ports: BTreeMap::from([("uid-web-1".to_owned(), PortId(7))]), ..Host::default() };

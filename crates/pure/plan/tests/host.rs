@@ -155,7 +155,7 @@ fn an_empty_host_gets_all_in_order() {
     sim.carry_out(&plan);
     let again = sim.plan();
     assert!(again.is_empty(), "{again}");
-    assert_eq!(again.kept, 4 + 4 + 1);
+    assert_eq!(again.kept, 5 + 4 + 1, "ports, processes, and the uplink");
 }
 
 #[test]

@@ -28,7 +28,9 @@ pub(super) async fn run(context: &Context, args: &ServeArgs) -> Result<(), Failu
     } else {
         None
     };
-    let options = ServeOptions { layout: layout.clone(), executable: None, access: access(context, args)? };
+    let resolvers = Some(args.resolvers.clone()).filter(|resolvers| !resolvers.is_empty());
+    let access = access(context, args)?;
+    let options = ServeOptions { layout: layout.clone(), executable: None, access, resolvers };
     let served = madang_agent::serve(options).await;
     served.map_err(|source| Failure::Serve { source: Box::new(source) })?;
     if let Some(held) = held {

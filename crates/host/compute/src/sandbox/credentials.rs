@@ -62,7 +62,10 @@ impl Credentials {
 
 /// Nobody of the same user may look into this process (its descriptors, its memory, the file it runs from), until it
 /// becomes another program. First thing in every process that has something of the host.
-pub(crate) fn hide_from_others() -> Result<()> {
+///
+/// # Errors
+/// The kernel refuses.
+pub fn hide_from_others() -> Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).trying(|| "make the process undumpable".into())
 }
 

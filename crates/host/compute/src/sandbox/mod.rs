@@ -8,7 +8,8 @@ mod seccomp;
 mod secrets;
 mod spawn;
 
-pub(crate) use credentials::{Credentials, hide_from_others};
+pub(crate) use credentials::Credentials;
+pub use credentials::hide_from_others;
 pub(crate) use mounts::read_only_clone;
 pub(crate) use root::Root;
 pub(crate) use seccomp::Filter;

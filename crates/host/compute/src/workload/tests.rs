@@ -10,6 +10,7 @@ pub(crate) fn workload() -> Workload {
         address: "10.0.1.4".parse().unwrap(),
         hosts: vec![("10.0.1.5".parse().unwrap(), "web-2".into())],
         nameservers: vec!["10.0.1.2".parse().unwrap()],
+        domain: "shop.internal".to_owned(),
     }
 }
 
@@ -45,7 +46,7 @@ fn the_environment_is_the_usual_one_and_the_spec_wins() {
 fn files_of_names() {
     let one = workload();
     assert!(one.hosts_file().ends_with("\n10.0.1.4 web-1\n10.0.1.5 web-2\n"), "{}", one.hosts_file());
-    assert_eq!(one.resolv_conf(), "nameserver 10.0.1.2\n");
+    assert_eq!(one.resolv_conf(), "search shop.internal\nnameserver 10.0.1.2\n");
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl Host {
             address: "10.0.1.4".parse().unwrap(),
             hosts: vec![("10.0.1.5".parse().unwrap(), "db-1".into())],
             nameservers: vec!["10.0.1.2".parse().unwrap()],
+            domain: String::new(),
         };
         let driver = Driver::new(layout.clone(), program());
         Self { layout, driver, workload, dir }

@@ -43,6 +43,7 @@ impl Place {
             address: "10.0.1.4".parse().unwrap(),
             hosts: Vec::new(),
             nameservers: Vec::new(),
+            domain: String::new(),
         };
         let spec_hash = workload.spec_hash();
         dir.create(&Order { workload, spec_hash, layout_root: None, hidden: Vec::new() }).unwrap();

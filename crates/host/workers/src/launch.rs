@@ -1,0 +1,169 @@
+//! The daemon's side: starting a worker, telling it, and ending those that an earlier daemon has left.
+
+use std::fs::{DirBuilder, read_dir, read_to_string, remove_file, write};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use madang_kernel::netns;
+use madang_kernel::process::ProcessId;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::process::Signal;
+
+use crate::channel::ToWorker;
+use crate::{Briefing, Error, Kind, Result};
+
+/// The directory that is all that a worker sees.
+pub(crate) const EMPTY: &str = "empty";
+/// How long a worker may take to end.
+const GRACE: Duration = Duration::from_secs(2);
+/// How many connections wait to be taken.
+const BACKLOG: i32 = 256;
+
+/// What is needed to start a worker.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// What it does.
+    pub kind: Kind,
+    /// This program.
+    pub executable: PathBuf,
+    /// The directory of all workers.
+    pub place: PathBuf,
+    /// The namespace of the services.
+    pub netns: PathBuf,
+    /// Where it listens in there.
+    pub address: SocketAddr,
+}
+
+/// A worker of this daemon.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    channel: ToWorker,
+}
+
+impl Launch {
+    /// Starts a worker, beside one that may be there.
+    ///
+    /// # Errors
+    /// Its sockets cannot be opened, or it cannot be started.
+    pub fn start(&self) -> Result<Worker> {
+        let empty = self.place.join(EMPTY);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&empty)
+            .map_err(Error::step(format!("make {}", empty.display())))?;
+        let sockets = netns::enter(&self.netns, || listen(self.address))
+            .map_err(|source| Error::Namespace { source })??;
+        let (channel, theirs) = ToWorker::pair()?;
+        let child = Command::new(&self.executable)
+            .args(["worker", self.kind.name()])
+            .arg(&self.place)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(Error::step(format!("start {}", self.executable.display())))?;
+        let worker = Worker { child, channel };
+        worker.channel.give(&sockets)?;
+        Ok(worker)
+    }
+}
+
+impl Worker {
+    /// Tells it what it must know.
+    ///
+    /// # Errors
+    /// It does not listen.
+    pub fn tell(&mut self, briefing: &Briefing) -> Result<()> {
+        self.channel.tell(briefing)
+    }
+
+    /// Whether it serves.
+    pub fn is_ready(&self) -> bool {
+        self.channel.is_ready()
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Ends the workers of this kind, but for one of our own.
+///
+/// # Errors
+/// The directory of the workers cannot be read, or one of them does not end.
+pub fn end_all(kind: Kind, place: &Path, but: Option<u32>) -> Result<()> {
+    let entries = match read_dir(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::step(format!("list {}", place.display())))?,
+    };
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        let Some(pid) = signed(kind, &path).filter(|pid| Some(*pid) != but) else { continue };
+        let start_time = read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(start_time) = start_time {
+            end(ProcessId { pid, start_time })?;
+        }
+        remove_file(&path).map_err(Error::step(format!("remove {}", path.display())))?;
+    }
+    Ok(())
+}
+
+fn end(process: ProcessId) -> Result<()> {
+    let failed = |source| Error::Namespace { source };
+    for (signal, limit) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
+        if !process.signal(signal).map_err(failed)? || process.wait(limit).map_err(failed)? {
+            return Ok(());
+        }
+    }
+    Err(Error::Channel("a worker does not end"))
+}
+
+/// A worker's mark in the directory of all: the file `dns.PID` with its start time.
+pub(crate) fn sign(kind: Kind, place: &Path) -> Result<()> {
+    let own = ProcessId::current().map_err(|source| Error::Namespace { source })?;
+    let path = place.join(format!("{}.{}", kind.name(), own.pid));
+    write(&path, own.start_time.to_string()).map_err(Error::step(format!("write {}", path.display())))
+}
+
+fn signed(kind: Kind, path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_prefix(kind.name())?.strip_prefix('.')?.parse().ok()
+}
+
+/// A datagram socket and a listening one; others may listen at the same place.
+fn listen(address: SocketAddr) -> Result<Vec<OwnedFd>> {
+    let open = |kind| {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None)?;
+        sockopt::set_socket_reuseport(socket.as_fd(), true)?;
+        sockopt::set_socket_reuseaddr(socket.as_fd(), true)?;
+        rustix::net::bind(&socket, &address)?;
+        Ok(socket)
+    };
+    let (datagrams, streams) = open(SocketType::DGRAM)
+        .and_then(|datagrams| Ok((datagrams, open(SocketType::STREAM)?)))
+        .map_err(|error: rustix::io::Errno| Error::step(format!("listen at {address}"))(error))?;
+    rustix::net::listen(&streams, BACKLOG).map_err(Error::step(format!("listen at {address}")))?;
+    Ok(vec![datagrams, streams])
+}
