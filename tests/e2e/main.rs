@@ -13,6 +13,7 @@ mod events;
 mod groups;
 mod kubectl;
 mod lifecycle;
+mod metadata;
 mod names;
 mod policy;
 mod projects;

@@ -142,7 +142,7 @@ fn nobody_outside_passes_for_somebody_inside() {
     assert_eq!(asked("10.0.1.77"), "", "from a range of the VPC");
     let metadata = cloud.json(&["explain", "db-1", "169.254.169.254", "--port", "80"]);
     assert_eq!(
-        metadata["reason"], "noService",
-        "the outside's metadata service is not for instances: {metadata:#}"
+        metadata["verdict"], "delivered to a service of the VPC",
+        "the metadata service outside is not for instances: {metadata:#}"
     );
 }

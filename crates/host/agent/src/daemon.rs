@@ -73,7 +73,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         Some(path) => path,
         None => std::env::current_exe().map_err(AgentError::Executable)?,
     };
-    let services = Services::new(&layout, executable.clone(), options.resolvers);
+    let services = Services::new(&layout, &executable, options.resolvers);
     let (agent, host) = Agent::open(layout, executable)?;
     let Opened { access, listener, renewal } =
         access::open(&agent.layout, &agent.registry, Arc::clone(&agent.store), options.access).await?;

@@ -229,7 +229,9 @@ impl<'a> Question<'a> {
         match verdict {
             Verdict::Drop(reason) => format!("dropped: {}", reason.sentence()),
             Verdict::Refused(reason) => format!("refused: {}", reason.sentence()),
-            Verdict::ToPort(port) if self.is_of_services(port) => "delivered to the name service".to_owned(),
+            Verdict::ToPort(port) if self.is_of_services(port) => {
+                "delivered to a service of the VPC".to_owned()
+            }
             Verdict::ToPort(port) => instance(port).map_or_else(
                 || "delivered to an instance that is going away".to_owned(),
                 |i| format!("delivered to instance {} ({})", i.name, i.address),

@@ -1,141 +1,94 @@
 //! The workers behind the services: started once their namespace is there, told what changes, started again when they end.
 
+mod identities;
+mod keeper;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use madang_compile::{Host, NAMES_PORT, Network, SERVER, SERVICES};
+use madang_compile::{Host, METADATA_PORT, NAMES_PORT, Network, SERVER, SERVICES};
+use madang_datapath::PortId;
 use madang_datapath::abi::SEEN_NETWORK;
 use madang_dns::{Directory, Zone};
 use madang_kernel::Layout;
 use madang_model::bare;
-use madang_workers::{Briefing, Kind, Launch, Worker};
+use madang_workers::{Briefing, Kind, Launch};
 
+use self::identities::{Key, identities};
+use self::keeper::Keeper;
 use crate::runtime::chain;
 use crate::world::World;
 
-/// How long to wait before a worker that ended is started again, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
-/// A worker that lived this long had no trouble starting.
-const SETTLED: Duration = Duration::from_secs(60);
 /// Whom the host itself asks for names.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// The services of this host.
 pub(crate) struct Services {
-    launch: Launch,
-    /// Whom the worker asks, if the host's own resolvers are not to be asked.
+    netns: PathBuf,
+    names: Keeper<(Told, Vec<SocketAddr>)>,
+    metadata: Keeper<Told>,
+    key: Key,
+    /// Whom the name service asks, if the host's own resolvers are not to be asked.
     resolvers: Option<Vec<SocketAddr>>,
     /// Those of the host, and when their file was written.
     of_host: (Option<SystemTime>, Vec<SocketAddr>),
-    running: Option<Running>,
-    pause: Duration,
-    again: Instant,
-    trouble: Option<String>,
-}
-
-struct Running {
-    worker: Worker,
-    since: Instant,
-    /// Which namespace it listens in.
-    namespace: u64,
-    told: Option<Told>,
-    /// Whether it serves, and those of an earlier daemon are ended.
-    alone: bool,
 }
 
 /// What a briefing is made of.
+#[derive(Clone)]
 struct Told {
     world: Arc<World>,
     host: Host,
-    resolvers: Vec<SocketAddr>,
 }
 
 impl PartialEq for Told {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.world, &other.world)
-            && (&self.host, &self.resolvers) == (&other.host, &other.resolvers)
+        Arc::ptr_eq(&self.world, &other.world) && self.host == other.host
     }
 }
 
 impl Services {
-    pub(crate) fn new(layout: &Layout, executable: PathBuf, resolvers: Option<Vec<SocketAddr>>) -> Self {
-        let launch = Launch {
-            kind: Kind::Dns,
-            executable,
-            place: place(layout),
-            netns: layout.netns(SERVICES),
-            address: SocketAddr::new(SERVER, NAMES_PORT),
+    pub(crate) fn new(layout: &Layout, executable: &Path, resolvers: Option<Vec<SocketAddr>>) -> Self {
+        let (place, netns) = (place(layout), layout.netns(SERVICES));
+        let launch = |kind, port| Launch {
+            kind,
+            executable: executable.to_owned(),
+            place: place.clone(),
+            netns: netns.clone(),
+            address: SocketAddr::new(SERVER, port),
         };
         Self {
-            launch,
+            names: Keeper::new(launch(Kind::Dns, NAMES_PORT)),
+            metadata: Keeper::new(launch(Kind::Metadata, METADATA_PORT)),
+            key: Key::new(&place),
+            netns,
             resolvers,
             of_host: (None, Vec::new()),
-            running: None,
-            pause: PAUSE.0,
-            again: Instant::now(),
-            trouble: None,
         }
     }
 
-    /// Makes the worker run and know what it must. What is wrong with it, if something is.
-    pub(crate) fn turn(&mut self, world: &Arc<World>, host: &Host) -> Option<String> {
-        let namespace = std::fs::metadata(&self.launch.netns).map(|file| file.ino()).ok();
+    /// Makes the workers run and know what they must. What is wrong with them.
+    pub(crate) fn turn(&mut self, world: &Arc<World>, host: &Host) -> Vec<String> {
+        let namespace = std::fs::metadata(&self.netns).map(|file| file.ino()).ok();
         let Some(namespace) = namespace.filter(|_| host.ports.contains_key(SERVICES)) else {
-            self.end();
-            return None;
+            self.names.end();
+            self.metadata.end();
+            return Vec::new();
         };
-        if let Err(trouble) = self.keep(namespace, world, host) {
-            if let Some(mut running) = self.running.take() {
-                running.worker.kill();
-            }
-            self.again = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(PAUSE.1);
-            self.trouble = Some(format!("the name service does not run: {trouble}"));
-        }
-        self.trouble.clone()
-    }
-
-    fn keep(&mut self, namespace: u64, world: &Arc<World>, host: &Host) -> Result<(), String> {
-        if let Some(running) = &mut self.running {
-            if let Some(how) = running.worker.ended() {
-                return Err(format!("its worker has ended: {how}"));
-            }
-            if running.namespace != namespace {
-                running.worker.kill();
-                self.running = None;
-            }
-        }
-        if self.running.is_none() {
-            if Instant::now() < self.again {
-                return Ok(());
-            }
-            let worker = self.launch.start().map_err(|error| chain(&error))?;
-            let since = Instant::now();
-            self.running = Some(Running { worker, since, namespace, told: None, alone: false });
-        }
         let resolvers = self.resolvers();
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let told = Told { world: Arc::clone(world), host: host.clone(), resolvers };
-        if running.told.as_ref() != Some(&told) {
-            let directory = directory(&world.network, host);
-            let briefing = Briefing { directory, resolvers: told.resolvers.clone() };
-            running.worker.tell(&briefing).map_err(|error| chain(&error))?;
-            running.told = Some(told);
-        }
-        if !running.alone && running.worker.is_ready() {
-            let Launch { kind, place, .. } = &self.launch;
-            let own = Some(running.worker.pid());
-            madang_workers::end_all(*kind, place, own).map_err(|error| chain(&error))?;
-            running.alone = true;
-            self.trouble = None;
-        }
-        if running.since.elapsed() > SETTLED {
-            self.pause = PAUSE.0;
-        }
-        Ok(())
+        let told = Told { world: Arc::clone(world), host: host.clone() };
+        let names = self.names.keep(namespace, (told.clone(), resolvers.clone()), || Briefing {
+            directory: directory(&world.network, host),
+            resolvers,
+        });
+        let metadata = match self.key.get() {
+            Ok(key) => self.metadata.keep(namespace, told, || identities(world, host, key)),
+            Err(trouble) => Some(trouble),
+        };
+        names.into_iter().chain(metadata).collect()
     }
 
     fn resolvers(&mut self) -> Vec<SocketAddr> {
@@ -149,16 +102,6 @@ impl Services {
         }
         self.of_host.1.clone()
     }
-
-    /// Ends the worker, and what an earlier daemon left.
-    fn end(&mut self) {
-        if self.running.take().is_some()
-            && let Err(error) = madang_workers::end_all(self.launch.kind, &self.launch.place, None)
-        {
-            tracing::warn!("cannot end the name service: {}", chain(&error));
-        }
-        self.trouble = None;
-    }
 }
 
 /// Where the workers have their marks.
@@ -168,7 +111,9 @@ pub(crate) fn place(layout: &Layout) -> PathBuf {
 
 /// Ends all workers, and removes their directory.
 pub(crate) fn remove(place: &Path) -> Result<(), String> {
-    madang_workers::end_all(Kind::Dns, place, None).map_err(|error| chain(&error))?;
+    for kind in Kind::ALL {
+        madang_workers::end_all(kind, place, None).map_err(|error| chain(&error))?;
+    }
     match std::fs::remove_dir_all(place) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(format!("cannot remove {}: {error}", place.display()))
@@ -177,11 +122,16 @@ pub(crate) fn remove(place: &Path) -> Result<(), String> {
     }
 }
 
+/// As whom a service sees who has this port.
+fn seen(port: PortId) -> u32 {
+    port.0 & !SEEN_NETWORK
+}
+
 /// Who may ask on this host, and the names of each VPC.
 fn directory(network: &Network, host: &Host) -> Directory {
-    let asker = |(uid, port): (&String, &madang_datapath::PortId)| {
+    let asker = |(uid, port): (&String, &PortId)| {
         let instance = network.instances.get(uid)?;
-        Some((port.0 & !SEEN_NETWORK, instance.vpc.0))
+        Some((seen(*port), instance.vpc.0))
     };
     let zone = |vpc: &madang_compile::VpcNetwork| Zone {
         domain: vpc.domain(),

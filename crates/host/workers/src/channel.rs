@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SOCKETS: usize = 4;
 const BYTE: &[u8] = b"\n";
 
-/// What a worker must know.
+/// What the name service must know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Briefing {
     /// Who may ask, and what there is.
@@ -56,7 +56,7 @@ impl ToWorker {
             .map_err(Error::step("hand over the sockets"))
     }
 
-    pub(crate) fn tell(&mut self, briefing: &Briefing) -> Result<()> {
+    pub(crate) fn tell(&mut self, briefing: &impl Serialize) -> Result<()> {
         let mut line =
             serde_json::to_vec(briefing).map_err(|_| Error::Channel("what it is told is no JSON"))?;
         line.push(b'\n');

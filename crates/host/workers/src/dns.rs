@@ -1,53 +1,57 @@
 //! The name service: datagrams and streams in the services' namespace, questions to resolvers in the host's.
 
-mod limits;
 mod resolver;
 
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use madang_dns::{Decision, Transport, decide};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::spawn_local;
 
-use self::limits::Limits;
 use crate::channel::{Briefing, Daemon};
+use crate::limits::{Limits, Most};
+use crate::serve::{asker, briefings, until_told_to_end};
 use crate::{Error, Result};
 
 /// How long a stream may be silent.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Serves until it is asked to end.
+/// About what AWS takes from one interface.
+const MOST: Most = Most { rate: 1_000, questions: (64, 512), streams: (8, 256) };
+
+/// Serves until it is asked to end, and answers what has come by then.
 pub(crate) fn run(daemon: Daemon, sockets: Vec<OwnedFd>) -> Result<()> {
     let [datagrams, streams] =
         <[OwnedFd; 2]>::try_from(sockets).map_err(|_| Error::Channel("two sockets were expected"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::step("start the runtime"))?;
-    LocalSet::new().block_on(&runtime, async {
+    until_told_to_end(async {
         let datagrams = UdpSocket::from_std(datagrams.into()).map_err(Error::step("take a socket"))?;
         let streams = TcpListener::from_std(streams.into()).map_err(Error::step("take a socket"))?;
-        let service = Rc::new(Service { briefing: RefCell::default(), limits: Limits::default(), datagrams });
-        let mut end = signal(SignalKind::terminate()).map_err(Error::step("wait for a signal"))?;
-        let daemon = daemon.ready()?;
-        daemon.set_nonblocking(true).map_err(Error::step("take a socket"))?;
-        let daemon = UnixStream::from_std(daemon).map_err(Error::step("take a socket"))?;
-        spawn_local(Rc::clone(&service).listen(daemon));
+        let service = Rc::new(Service { briefing: RefCell::default(), limits: Limits::new(MOST), datagrams });
+        let _drain = Drain(Rc::clone(&service));
+        spawn_local(briefings(daemon, {
+            let service = Rc::clone(&service);
+            move |briefing| *service.briefing.borrow_mut() = briefing
+        }));
         spawn_local(Rc::clone(&service).take(streams));
-        tokio::select! {
-            error = Rc::clone(&service).serve() => Err(error),
-            _ = end.recv() => {
-                service.drain();
-                Ok(())
-            }
-        }
+        Err(service.serve().await)
     })
+}
+
+/// Answers what has come already, when the worker ends.
+struct Drain(Rc<Service>);
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        let mut buffer = vec![0; usize::from(u16::MAX)];
+        while let Ok((length, peer)) = self.0.datagrams.try_recv_from(&mut buffer) {
+            self.0.datagram(&buffer[..length], peer);
+        }
+    }
 }
 
 struct Service {
@@ -57,17 +61,6 @@ struct Service {
 }
 
 impl Service {
-    /// Takes what the daemon tells, as long as there is one.
-    async fn listen(self: Rc<Self>, daemon: UnixStream) {
-        let mut lines = BufReader::new(daemon).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            match serde_json::from_str(&line) {
-                Ok(briefing) => *self.briefing.borrow_mut() = briefing,
-                Err(error) => crate::say(&format!("what the daemon tells is not understood: {error}")),
-            }
-        }
-    }
-
     /// Answers datagrams.
     async fn serve(self: Rc<Self>) -> Error {
         let mut buffer = vec![0; usize::from(u16::MAX)];
@@ -78,14 +71,6 @@ impl Service {
                 Err(error) if is_of_another(&error) => {}
                 Err(error) => return Error::step("read a question")(error),
             }
-        }
-    }
-
-    /// Answers what has come already.
-    fn drain(self: &Rc<Self>) {
-        let mut buffer = vec![0; usize::from(u16::MAX)];
-        while let Ok((length, peer)) = self.datagrams.try_recv_from(&mut buffer) {
-            self.datagram(&buffer[..length], peer);
         }
     }
 
@@ -149,15 +134,6 @@ impl Service {
 fn is_of_another(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable};
     [ConnectionRefused, HostUnreachable, Interrupted, NetworkUnreachable].contains(&error.kind())
-}
-
-/// The index of the port of who asks from this address: what the datapath made of it.
-fn asker(peer: SocketAddr) -> Option<u32> {
-    const SEEN: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 0);
-    match peer.ip() {
-        IpAddr::V4(v4) if u32::from(v4) >= u32::from(SEEN) => Some(u32::from(v4) & !u32::from(SEEN)),
-        _ => None,
-    }
 }
 
 /// A message with its length before it (RFC 1035 section 4.2.2).

@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::Signal;
 
 use crate::channel::ToWorker;
-use crate::{Briefing, Error, Kind, Result};
+use crate::{Error, Kind, Result};
 
 /// The directory that is all that a worker sees.
 pub(crate) const EMPTY: &str = "empty";
@@ -58,7 +58,7 @@ impl Launch {
             .mode(0o755)
             .create(&empty)
             .map_err(Error::step(format!("make {}", empty.display())))?;
-        let sockets = netns::enter(&self.netns, || listen(self.address))
+        let sockets = netns::enter(&self.netns, || listen(self.kind, self.address))
             .map_err(|source| Error::Namespace { source })??;
         let (channel, theirs) = ToWorker::pair()?;
         let child = Command::new(&self.executable)
@@ -80,7 +80,7 @@ impl Worker {
     ///
     /// # Errors
     /// It does not listen.
-    pub fn tell(&mut self, briefing: &Briefing) -> Result<()> {
+    pub fn tell(&mut self, briefing: &impl serde::Serialize) -> Result<()> {
         self.channel.tell(briefing)
     }
 
@@ -151,8 +151,8 @@ fn signed(kind: Kind, path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.strip_prefix(kind.name())?.strip_prefix('.')?.parse().ok()
 }
 
-/// A datagram socket and a listening one; others may listen at the same place.
-fn listen(address: SocketAddr) -> Result<Vec<OwnedFd>> {
+/// The sockets of a worker, the listening one last; others may listen at the same place.
+fn listen(kind: Kind, address: SocketAddr) -> Result<Vec<OwnedFd>> {
     let open = |kind| {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None)?;
@@ -161,9 +161,14 @@ fn listen(address: SocketAddr) -> Result<Vec<OwnedFd>> {
         rustix::net::bind(&socket, &address)?;
         Ok(socket)
     };
-    let (datagrams, streams) = open(SocketType::DGRAM)
-        .and_then(|datagrams| Ok((datagrams, open(SocketType::STREAM)?)))
-        .map_err(|error: rustix::io::Errno| Error::step(format!("listen at {address}"))(error))?;
-    rustix::net::listen(&streams, BACKLOG).map_err(Error::step(format!("listen at {address}")))?;
-    Ok(vec![datagrams, streams])
+    let failed = |error: rustix::io::Errno| Error::step(format!("listen at {address}"))(error);
+    let mut sockets = Vec::new();
+    for kind in kind.sockets() {
+        let socket = open(*kind).map_err(failed)?;
+        if *kind == SocketType::STREAM {
+            rustix::net::listen(&socket, BACKLOG).map_err(failed)?;
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
 }

@@ -9,6 +9,9 @@ mod channel;
 mod dns;
 mod error;
 mod launch;
+mod limits;
+mod metadata;
+mod serve;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,6 +19,8 @@ use std::process::ExitCode;
 
 pub use channel::Briefing;
 pub use error::Error;
+use rustix::net::SocketType;
+
 pub use launch::{Launch, Worker, end_all};
 
 /// What the operations of this crate give.
@@ -29,18 +34,32 @@ const USER: u32 = 65_533;
 pub enum Kind {
     /// The name service.
     Dns,
+    /// The metadata service.
+    Metadata,
 }
 
 impl Kind {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Dns, Self::Metadata];
+
     /// Its name, as in `worker dns`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
+            Self::Metadata => "metadata",
+        }
+    }
+
+    /// What it listens with.
+    fn sockets(self) -> &'static [SocketType] {
+        match self {
+            Self::Dns => &[SocketType::DGRAM, SocketType::STREAM],
+            Self::Metadata => &[SocketType::STREAM],
         }
     }
 
     fn of(name: &str) -> Option<Self> {
-        [Self::Dns].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -68,6 +87,7 @@ fn run(kind: Kind, place: &std::path::Path) -> Result<()> {
     madang_compute::confine(USER, USER).map_err(Error::confine)?;
     match kind {
         Kind::Dns => dns::run(daemon, sockets),
+        Kind::Metadata => metadata::run(daemon, sockets),
     }
 }
 

@@ -20,6 +20,9 @@ pub const NAME_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253));
 /// The port of DNS.
 pub const NAMES_PORT: u16 = 53;
 
+/// The port of the metadata service, which is asked where it listens.
+pub const METADATA_PORT: u16 = 80;
+
 const MAC: Mac = Mac([0x02, 0x00, 0x6d, 0x61, 0x64, 0x02]);
 const GATEWAY: IpAddr = NAME_SERVER;
 const MTU: u16 = 1500;
@@ -35,7 +38,8 @@ pub(crate) fn asked(model: &Model, vpc: &str) -> BTreeMap<ForwardKey, Forward> {
     let servers = subnets.filter_map(|subnet| name_server(subnet.spec.cidr)).chain([NAME_SERVER]);
     let names = |address| [TCP, UDP].map(|protocol| ForwardKey { address, protocol, port: NAMES_PORT });
     let forward = |key: ForwardKey| (key, Forward { vpc: VpcId::SERVICES, address: SERVER, port: key.port });
-    servers.flat_map(names).map(forward).collect()
+    let metadata = ForwardKey { address: SERVER, protocol: TCP, port: METADATA_PORT };
+    servers.flat_map(names).chain([metadata]).map(forward).collect()
 }
 
 fn subnet() -> Option<Prefix> {

@@ -122,7 +122,7 @@ reasons! {
         "Add the port to a PublicAddress, or check the address and port."
     NoService "noService"
         "No service is asked at this link-local address, protocol and port."
-        "Names are asked at 169.254.169.253 or the third address of the subnet, port 53."
+        "Names are asked at 169.254.169.253, port 53; what an instance is told about itself at 169.254.169.254, TCP port 80."
     NoRoute "noRoute"
         "The sender's route table has no route for the destination."
         "Add a route for the destination to the subnet's route table."

@@ -285,6 +285,10 @@ pub struct InstanceSpec {
     /// What it may use of the host.
     #[serde(default, skip_serializing_if = "Resources::is_default")]
     pub resources: Resources,
+    /// Up to 16 KiB of text that it reads from the metadata service. No place for secrets: whoever may read the instance
+    /// reads this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<String>,
 }
 
 /// A command that runs in a sandbox: own namespaces, no capabilities, a read-only root.

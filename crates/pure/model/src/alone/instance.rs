@@ -7,9 +7,15 @@ use crate::{Diagnostic, InstanceGroupSpec, InstanceSpec};
 pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
     const LEAST_MEMORY: u64 = 1 << 20;
     const LEAST_CPU: u32 = 10;
+    const MOST_USER_DATA: usize = 16 << 10;
     found.address("spec.address", spec.address);
     found.no_repeats("spec.securityGroups", &spec.security_groups);
     process(found, &spec.process);
+    if let Some(data) = spec.user_data.as_ref().filter(|data| data.len() > MOST_USER_DATA) {
+        let message = format!("{} bytes are too many", data.len());
+        let hint = format!("write at most {MOST_USER_DATA} bytes, or where to get the rest");
+        found.add("spec.userData", Diagnostic::new("outOfRange", message).hint(hint));
+    }
     if let Some(memory) = spec.resources.memory.filter(|memory| memory.0 < LEAST_MEMORY) {
         let message = format!("{memory} is too little memory: {} bytes", memory.0);
         let hint = format!("write an amount of at least 1Mi; did you mean {}Mi?", memory.0.min(1024));

@@ -5,18 +5,24 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Questions in a second of one asker; about what AWS takes from one interface.
-const RATE: u32 = 1_000;
+/// How much there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    /// Questions in a second of one asker.
+    pub(crate) rate: u32,
+    /// Questions that are asked elsewhere at once: of one asker, and of all.
+    pub(crate) questions: (usize, usize),
+    /// Streams at once: of one asker, and of all.
+    pub(crate) streams: (usize, usize),
+}
+
 /// How many askers are remembered before those that are silent are forgotten.
-const MOST: usize = 4_096;
-/// Questions that are asked elsewhere at once: of one asker, and of all.
-const QUESTIONS: (usize, usize) = (64, 512);
-/// Streams at once: of one asker, and of all.
-const STREAMS: (usize, usize) = (8, 256);
+const REMEMBERED: usize = 4_096;
 
 /// What everybody has now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Limits {
+    most: Most,
     asked: RefCell<HashMap<u32, (Instant, u32)>>,
     questions: Rc<RefCell<Places>>,
     streams: Rc<RefCell<Places>>,
@@ -37,11 +43,15 @@ pub(crate) struct Place {
 }
 
 impl Limits {
+    pub(crate) fn new(most: Most) -> Self {
+        Self { most, asked: RefCell::default(), questions: Rc::default(), streams: Rc::default() }
+    }
+
     /// Whether another question is one too many in this second: then it is not answered.
     pub(crate) fn may_ask(&self, asker: u32) -> bool {
         let mut asked = self.asked.borrow_mut();
         let now = Instant::now();
-        if asked.len() > MOST {
+        if asked.len() > REMEMBERED {
             asked.retain(|_, (since, _)| now.duration_since(*since).as_secs() < 1);
         }
         let (since, count) = asked.entry(asker).or_insert((now, 0));
@@ -49,17 +59,17 @@ impl Limits {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        *count <= RATE
+        *count <= self.most.rate
     }
 
     /// A place for a question that is asked elsewhere.
     pub(crate) fn question(&self, asker: u32) -> Option<Place> {
-        Place::of(&self.questions, asker, QUESTIONS)
+        Place::of(&self.questions, asker, self.most.questions)
     }
 
     /// A place for a stream.
     pub(crate) fn stream(&self, asker: u32) -> Option<Place> {
-        Place::of(&self.streams, asker, STREAMS)
+        Place::of(&self.streams, asker, self.most.streams)
     }
 }
 
@@ -94,7 +104,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_it_all() {
-        let limits = Limits::default();
+        let limits = Limits::new(Most { rate: 1_000, questions: (64, 512), streams: (8, 256) });
         let mut places: Vec<_> = (0..64).map(|_| limits.question(1).unwrap()).collect();
         assert!(limits.question(1).is_none());
         assert!(limits.question(2).is_some() && limits.stream(1).is_some());
