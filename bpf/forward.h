@@ -97,7 +97,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 {
 	struct leaving leaving = {};
 	struct exit exit = {};
-	struct path path = {};
+	struct path *path = NULL;
 	struct flow *flow;
 	int known, refused;
 
@@ -110,7 +110,12 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 	known = flow != NULL;
 	if (packet->error && !known)
 		return drop(skb, DROP_ICMP_UNRELATED);
-	refused = known ? follow(flow, packet, &leaving) : decide(packet, &path, &leaving);
+	if (!known) {
+		path = new_path();
+		if (!path)
+			return drop(skb, DROP_KERNEL_REFUSED);
+	}
+	refused = known ? follow(flow, packet, &leaving) : decide(packet, path, &leaving);
 	if (refused)
 		return refuse(skb, packet, teller_of(packet, port), refused, 0);
 	/* An error may come from a router on the way, whose address means the same to everybody. */
@@ -132,7 +137,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 	if (flow) {
 		touch(flow, packet);
 	} else {
-		refused = open_flow(packet, &path);
+		refused = open_flow(packet, path);
 		if (refused)
 			return drop(skb, refused);
 		flow = bpf_map_lookup_elem(&flows, &packet->key);

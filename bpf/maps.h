@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
- * The maps. All but `flows`, `drops`, `fragments` and the two about ICMP errors are written by the loader alone. Every key
+ * The maps. All but `flows`, `usages`, `drops`, `fragments` and the two about ICMP errors are written by the loader alone. Every key
  * but that of a port, the epoch, a drop and a fragment begins with the VPC; those of a VPC's tables go on with a
  * generation.
  *
@@ -47,6 +47,19 @@ TABLE(forwards, BPF_MAP_TYPE_HASH, struct forward_key, struct forward, 65536);
 
 /* Never an LRU one: that would silently end flows that live. The loader sets how many. */
 TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, FLOW_ENTRIES);
+
+/* How many flows somebody has: an instance, or a VPC under no address. */
+struct usage {
+	/* The walk that counted last, and what it has counted. */
+	__u64 walk;
+	__u32 counted;
+	__u32 counted_half_open;
+	/* What there is, as far as is known. */
+	__u32 flows;
+	__u32 half_open;
+};
+
+TABLE(usages, BPF_MAP_TYPE_HASH, struct address_key, struct usage, 131072);
 
 /* An entry that is lost is counted anew. */
 struct {

@@ -79,6 +79,12 @@ struct echo {
  * production it is a constant 0, and the verifier takes out all that asks for it. */
 const volatile __u32 injected = 0;
 
+/* How many flows an instance and a VPC may have: set by the loader. */
+const volatile __u32 most_flows_of_instance = 65536;
+const volatile __u32 most_half_open_of_instance = 16384;
+const volatile __u32 most_flows_of_vpc = 262144;
+const volatile __u32 most_half_open_of_vpc = 65536;
+
 struct packet {
 	/* Its tuple as it came in, and the VPC of the port; 0 at an uplink. */
 	struct flow_key key;

@@ -7,6 +7,7 @@
 
 #include "../packet.h"
 #include "../decide.h"
+#include "../quota.h"
 
 /* Of the kernel's error numbers, the one that says that a key is there. */
 #define EEXIST 17
@@ -110,6 +111,8 @@ static __always_inline void touch(struct flow *flow, const struct packet *packet
 
 	if (after != before || (deadline > present && deadline - present > timeout / REFRESH_DIVISOR))
 		renew(flow, packet->key.protocol, after & ~before, deadline);
+	if (is_half_open(packet->key.protocol, before) && !is_half_open(packet->key.protocol, after))
+		count_whole(&packet->key, flow);
 	__sync_fetch_and_add(&flow->packets, 1);
 	__sync_fetch_and_add(&flow->bytes, packet->length);
 }
@@ -142,12 +145,13 @@ static __noinline int recheck(const struct flow_key *key, struct flow *flow, __u
 {
 	const struct flow_key *original = key, *answer;
 	struct flow_key other;
-	struct path path = {};
+	struct path *path = new_path();
 	struct flow *peer;
 	int reason;
 
-	if (!flow)
-		return 0;
+	/* Never true. */
+	if (!flow || !path)
+		return DROP_KERNEL_REFUSED;
 	peer_key(&other, flow, key->protocol);
 	answer = &other;
 	if (flow->way == WAY_REPLY) {
@@ -155,22 +159,22 @@ static __noinline int recheck(const struct flow_key *key, struct flow *flow, __u
 		answer = key;
 	}
 	if (original->vpc == OUTSIDE)
-		reason = decide_inbound(original, epoch, &path);
+		reason = decide_inbound(original, epoch, path);
 	else
-		reason = decide_outbound(original, epoch, &path);
-	if (!reason && !same_path(&path, answer->vpc, answer))
+		reason = decide_outbound(original, epoch, path);
+	if (!reason && !same_path(path, answer->vpc, answer))
 		reason = DROP_PATH_CHANGED;
 	if (reason) {
 		bpf_map_delete_elem(&flows, &other);
 		bpf_map_delete_elem(&flows, key);
 		return reason;
 	}
-	flow->generation = path.generation;
-	flow->outside_generation = path.outside_generation;
+	flow->generation = path->generation;
+	flow->outside_generation = path->outside_generation;
 	peer = bpf_map_lookup_elem(&flows, &other);
 	if (peer) {
-		peer->generation = path.generation;
-		peer->outside_generation = path.outside_generation;
+		peer->generation = path->generation;
+		peer->outside_generation = path->outside_generation;
 	}
 	return 0;
 }

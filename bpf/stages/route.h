@@ -24,6 +24,25 @@ struct path {
 	__be32 seen;
 };
 
+/* Beside the packet, since the stack is small. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct path);
+} path_now SEC(".maps");
+
+/* An empty one, for this packet. */
+static __always_inline struct path *new_path(void)
+{
+	__u32 zero = 0;
+	struct path *path = bpf_map_lookup_elem(&path_now, &zero);
+
+	if (path)
+		*path = (struct path){};
+	return path;
+}
+
 static __always_inline const struct endpoint *endpoint_of(__u32 vpc, __u32 generation, const union addr *address)
 {
 	struct address_key key = { .vpc = vpc, .generation = generation, .address = *address };

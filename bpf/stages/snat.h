@@ -129,15 +129,30 @@ static __noinline int open_with(const struct packet *packet, const struct path *
 	return error == -EEXIST ? DROP_TUPLE_IN_USE : DROP_FLOW_TABLE_FULL;
 }
 
+/* Whom a flow would be counted for. */
+static __always_inline void opened_for(struct address_key *owner, const struct packet *packet, const struct path *path)
+{
+	int from_outside = packet->key.vpc == OUTSIDE;
+
+	owner->vpc = from_outside ? path->vpc : packet->key.vpc;
+	owner->address = from_outside ? path->address : packet->key.src;
+}
+
 /* Opens the flow: 0 or a drop reason. */
 static __noinline int open_flow(const struct packet *packet, const struct path *path)
 {
 	struct candidates candidates;
+	struct address_key owner = {};
 	struct flow entry = {};
 	__u32 random, step, i;
+	int refused;
 
 	if (!packet || !path)
 		return DROP_KERNEL_REFUSED;
+	opened_for(&owner, packet, path);
+	refused = within_quota(&owner, packet->key.protocol);
+	if (refused)
+		return refused;
 	candidates = candidates_of(packet, path);
 	entry.generation = path->generation;
 	entry.outside_generation = path->outside_generation;
@@ -147,23 +162,25 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 	if (packet->key.protocol == IPPROTO_TCP)
 		forget_closing(packet);
 	if (candidates.wanted) {
-		int refused = open_with(packet, path, &entry, packet->key.src_port);
-
+		refused = open_with(packet, path, &entry, packet->key.src_port);
 		if (refused != TAKEN)
-			return refused;
+			goto opened;
 	}
 	random = random_number(packet);
 	step = random >> 16 | 1;
 	for (i = 0; i < PORT_TRIES; i++) {
 		__u32 port;
-		int refused;
 
 		if (i >= candidates.tries)
 			break;
 		port = candidates.first + (random + i * step) % candidates.count;
 		refused = open_with(packet, path, &entry, bpf_htons(port));
 		if (refused != TAKEN)
-			return refused;
+			goto opened;
 	}
 	return path->vpc == OUTSIDE ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
+opened:
+	if (!refused)
+		count_opened(&owner, packet->key.protocol);
+	return refused;
 }

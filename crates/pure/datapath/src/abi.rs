@@ -190,6 +190,10 @@ pub enum DropReason {
     FlowTableFull = 36,
     /// An ICMP error about a packet of no known flow, or from or to somebody whom that does not concern.
     IcmpUnrelated = 37,
+    /// The instance has as many flows, or half-open ones, as it may.
+    InstanceQuota = 38,
+    /// Its VPC has.
+    VpcQuota = 39,
 
     // policy
     /// The sender's address is not in the VPC's tables.

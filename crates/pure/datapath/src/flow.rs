@@ -7,6 +7,7 @@
 
 mod fragments;
 mod table;
+mod usage;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::fragments::{FirstFragment, FragmentKey, Fragments};
 pub use self::table::{FlowTable, Insert};
+pub use self::usage::Quotas;
+pub(crate) use self::usage::{Usages, is_half_open, owner};
 use crate::VpcId;
 use crate::abi::{
     ICMP_ECHO_NS, REFRESH_DIVISOR, STATE_ACK_ORIGINAL, STATE_FIN_ORIGINAL, STATE_FIN_REPLY, STATE_RST,

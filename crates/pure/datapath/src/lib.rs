@@ -22,7 +22,7 @@ mod words;
 
 pub use abi::{DropReason, Stage, VerdictCode, Way};
 pub use explain::{Entrance, Explained, Live, Names, Probe, explain};
-pub use flow::{Flow, FlowKey, FlowTable, Insert, Protocol, State, TcpFlags, Tuple};
+pub use flow::{Flow, FlowKey, FlowTable, Insert, Protocol, Quotas, State, TcpFlags, Tuple};
 pub use outcome::{Generations, Outcome, Verdict};
 pub use pipeline::{from_port, from_uplink};
 pub use tables::*;

@@ -24,7 +24,7 @@
 //!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
 //! 5. **deliver**, first half: `ttlExceeded`; `noUplink` and `tooLarge` to the outside (source as it leaves), `noInstance` (hits) to an
 //!    instance (destination as it leaves).
-//! 6. For a miss, **snat** and the entries: `natPortsExhausted`, `tupleInUse`, `flowTableFull`. For a hit, state,
+//! 6. For a miss, `instanceQuota`, `vpcQuota`, **snat** and the entries: `natPortsExhausted`, `tupleInUse`, `flowTableFull`. For a hit, state,
 //!    deadline and counters.
 //! 7. **deliver**, second half: the bytes.
 //!
@@ -39,7 +39,7 @@
 //! 4. For a miss, **dnat**: `noForward`. **route**: `noInstance`, `martian` (the route back would be local).
 //!    **ingress policy**: `ingressDenied`.
 //! 5. **deliver**, first half: `ttlExceeded`, `noInstance` (hits).
-//! 6. For a miss, the entries: `tupleInUse`, `flowTableFull`. For a hit as above.
+//! 6. For a miss, `instanceQuota`, `vpcQuota`, and the entries: `tupleInUse`, `flowTableFull`. For a hit as above.
 //! 7. **deliver**, second half.
 
 use std::net::IpAddr;
@@ -279,7 +279,11 @@ impl<T: Trace> Run<'_, T> {
         decided: &Decided,
     ) -> Result<Tuple, DropReason> {
         let (tuple, random) = (packet.tuple, self.random);
-        let opening = |target, exhausted| Opening { key: *key, target, reopens, exhausted };
+        let owner = match decided {
+            Decided::In(Forward { vpc, address, .. }) => (*vpc, *address),
+            _ => (key.vpc, tuple.source),
+        };
+        let opening = |target, exhausted| Opening { key: *key, target, reopens, exhausted, owner };
         let opened = match decided {
             Decided::Within(vpc) => {
                 conntrack::open(self, &opening(*vpc, DropReason::TupleInUse), packet, [tuple].into_iter())

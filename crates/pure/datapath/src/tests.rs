@@ -12,6 +12,7 @@ mod parse;
 mod policy;
 mod properties;
 mod protocols;
+mod quota;
 mod refuse;
 mod related;
 mod route;

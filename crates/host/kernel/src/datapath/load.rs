@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use madang_datapath::Quotas;
 use madang_datapath::abi::FLOW_ENTRIES;
 use rustix::fs::statfs;
 use rustix::mount::{MountFlags, mount};
@@ -145,9 +146,14 @@ fn mount_bpffs(path: &Path) -> Result<(), Error> {
 
 /// Loads the programs over the pinned maps; maps that are not there are made.
 pub(super) fn load(pins: &Pins, options: &Options) -> Result<Ebpf, Error> {
+    let Quotas { instance, instance_half_open, vpc, vpc_half_open } = Quotas::of(options.flow_capacity);
     let mut programs = EbpfLoader::new()
         .default_map_pin_directory(pins.maps())
         .map_max_entries("flows", options.flow_capacity)
+        .override_global("most_flows_of_instance", &instance, true)
+        .override_global("most_half_open_of_instance", &instance_half_open, true)
+        .override_global("most_flows_of_vpc", &vpc, true)
+        .override_global("most_half_open_of_vpc", &vpc_half_open, true)
         .load(OBJECT)
         .map_err(object_error)?;
     // Before the verifier sees maps that it would complain of in words that nobody understands.

@@ -21,7 +21,7 @@ use std::time::Instant;
 use aya::EbpfLoader;
 use aya::programs::SchedClassifier;
 use madang_datapath::{
-    Flow, FlowKey, FlowTable, Generations, Outcome, PortId, Tables, UplinkId, Verdict, VerdictCode,
+    Flow, FlowKey, FlowTable, Generations, Outcome, PortId, Quotas, Tables, UplinkId, Verdict, VerdictCode,
     from_port, from_uplink,
 };
 use madang_kernel::datapath::{Context, Datapath, Hook, OBJECT, Options, test_run};
@@ -31,6 +31,8 @@ use support::Random;
 
 /// Few enough to be filled.
 const FLOWS: u32 = 120;
+/// The same.
+const QUOTAS: Quotas = Quotas { instance: 16, instance_half_open: 12, vpc: 48, vpc_half_open: 40 };
 const PACKETS_PER_WORLD: u64 = 5_000;
 const PACKETS_PER_CHANGE: u64 = 250;
 const SECOND: u64 = 1_000_000_000;
@@ -60,6 +62,10 @@ impl Kernel {
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(datapath.map_directory())
             .override_global("injected", &1u32, true)
+            .override_global("most_flows_of_instance", &QUOTAS.instance, true)
+            .override_global("most_half_open_of_instance", &QUOTAS.instance_half_open, true)
+            .override_global("most_flows_of_vpc", &QUOTAS.vpc, true)
+            .override_global("most_half_open_of_vpc", &QUOTAS.vpc_half_open, true)
             .load(OBJECT)
             .unwrap();
         let mut load = |name| {
@@ -259,7 +265,7 @@ fn the_kernel_does_what_the_reference_says() {
         reference: Reference {
             tables: Tables::default(),
             generations: Generations::default(),
-            flows: FlowTable::new(FLOWS as usize),
+            flows: FlowTable::new(FLOWS as usize).with_quotas(QUOTAS),
         },
         interfaces,
         now: 1000 * SECOND,

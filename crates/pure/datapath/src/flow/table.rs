@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Flow, FlowKey, Fragments};
+use super::{Flow, FlowKey, Fragments, Quotas, Usages};
 use crate::abi::{ERRORS_A_SECOND, FLOW_ENTRIES, SECOND_NS};
 
 /// The flows' entries, of all VPCs.
@@ -14,6 +14,8 @@ pub struct FlowTable {
     /// Of each interface the latest second in which an ICMP error was sent out of it, and how many were.
     told: BTreeMap<u32, (u64, u64)>,
     pub(crate) fragments: Fragments,
+    pub(crate) usages: Usages,
+    quotas: Quotas,
 }
 
 /// What came of an insertion.
@@ -45,7 +47,24 @@ impl Default for FlowTable {
 impl FlowTable {
     /// An empty table with room for this many entries (two a flow).
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeMap::new(), capacity, told: BTreeMap::new(), fragments: Fragments::default() }
+        Self {
+            entries: BTreeMap::new(),
+            capacity,
+            told: BTreeMap::new(),
+            fragments: Fragments::default(),
+            usages: Usages::default(),
+            quotas: Quotas::of(u32::try_from(capacity).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// The same table with other quotas.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// How much there may be of whom.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// Counts an ICMP error that is sent out of this interface, if another one may be.
@@ -90,6 +109,7 @@ impl FlowTable {
 
     /// Puts an entry as it is, whatever is there: to copy what the kernel has.
     pub fn restore(&mut self, key: FlowKey, flow: Flow) {
+        self.usages.found(&key, &flow);
         self.entries.insert(key, flow);
     }
 
@@ -102,6 +122,7 @@ impl FlowTable {
     pub fn collect(&mut self, now_ns: u64) -> usize {
         let before = self.entries.len();
         self.entries.retain(|_, flow| flow.is_live(now_ns));
+        self.usages.recount(self.entries.iter());
         before - self.entries.len()
     }
 
@@ -118,7 +139,12 @@ impl FlowTable {
         let entries: BTreeMap<_, _> =
             self.entries.iter().filter(|(key, _)| has(key)).map(|(key, flow)| (*key, *flow)).collect();
         let others = self.entries.len() - entries.len();
-        Self { entries, ..Self::new(self.capacity.saturating_sub(others)) }
+        Self {
+            entries,
+            usages: self.usages.clone(),
+            quotas: self.quotas,
+            ..Self::new(self.capacity.saturating_sub(others))
+        }
     }
 
     /// How many entries there are, expired ones too.

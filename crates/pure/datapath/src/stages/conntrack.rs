@@ -13,10 +13,13 @@
 //! - it was to an instance or outside, and would be to a service, or the other way round;
 //! - the forward's VPC, address or port is not the flow's.
 
+use std::net::IpAddr;
+
 use madang_wire::icmp::Echo;
 
 use super::parse::Packet;
 use crate::abi::{DropReason, Stage, Way};
+use crate::flow::{is_half_open, owner};
 use crate::pipeline::{Run, decide_inbound, decide_outbound};
 use crate::stages::route::Destination;
 use crate::trace::Trace;
@@ -199,6 +202,9 @@ pub(crate) fn advance<T: Trace>(run: &mut Run<'_, T>, key: &FlowKey, flow: &Flow
         entry.bytes += packet.frame_length;
     }
     let Some(deadline_ns) = deadline else { return };
+    if is_half_open(key.protocol, flow.state) && !is_half_open(key.protocol, after) {
+        run.flows.usages.whole(owner(key, flow));
+    }
     for key in [key, &flow.peer_key(key.protocol)] {
         if let Some(entry) = run.flows.entry_mut(key) {
             (entry.state, entry.deadline_ns) = (after, deadline_ns);
@@ -216,9 +222,11 @@ pub(crate) struct Opening {
     pub(crate) reopens: bool,
     /// The reason if every tuple that it could leave as is taken.
     pub(crate) exhausted: DropReason,
+    /// Whom it is counted for: an instance.
+    pub(crate) owner: (VpcId, IpAddr),
 }
 
-/// Writes a flow's two entries, for the first of the tuples whose reverse is free; which that is.
+/// `instanceQuota` or `vpcQuota` if there may be no other flow. Writes a flow's two entries, for the first of the tuples whose reverse is free; which that is.
 ///
 /// If it reopens, both entries of the old flow are deleted first, and stay so if then nothing is free. For each tuple the
 /// reply entry is inserted: a live one in the way leads to the next tuple, no room to `flowTableFull`. Then the original
@@ -230,7 +238,10 @@ pub(crate) fn open<T: Trace>(
     packet: &Packet,
     tuples: impl Iterator<Item = Tuple>,
 ) -> Result<Tuple, DropReason> {
-    let Opening { key, target, reopens, exhausted } = *opening;
+    let Opening { key, target, reopens, exhausted, owner } = *opening;
+    run.flows.usages.may_open(owner, key.protocol, run.flows.quotas()).inspect_err(|reason| {
+        run.trace.step(Stage::Conntrack, || (reason.sentence().to_owned(), Vec::new()));
+    })?;
     if reopens && let Some(old) = run.flows.remove(&key) {
         run.flows.remove(&old.peer_key(key.protocol));
     }
@@ -258,7 +269,10 @@ pub(crate) fn open<T: Trace>(
             Insert::Done => {}
         }
         let reason = match run.flows.insert(key, original, run.now_ns) {
-            Insert::Done => return Ok(translated),
+            Insert::Done => {
+                run.flows.usages.opened(owner, key.protocol);
+                return Ok(translated);
+            }
             Insert::Full => DropReason::FlowTableFull,
             Insert::Taken => DropReason::TupleInUse,
         };

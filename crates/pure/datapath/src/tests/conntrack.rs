@@ -193,11 +193,12 @@ fn a_request_is_no_answer_even_with_an_identifier_that_looks_like_one() {
 #[test]
 fn a_full_table_takes_no_flow_and_keeps_those_it_has() {
     for capacity in [0, 1] {
-        let mut world = World { flows: FlowTable::new(capacity), ..World::new() };
+        let mut world =
+            World { flows: FlowTable::new(capacity).with_quotas(Quotas::of(1_000)), ..World::new() };
         assert_eq!(world.send(WEB, syn()).0, dropped(DropReason::FlowTableFull));
         assert!(world.flows.is_empty());
     }
-    let mut world = World { flows: FlowTable::new(2), ..connected() };
+    let mut world = World { flows: FlowTable::new(2).with_quotas(Quotas::of(1_000)), ..connected() };
     assert_eq!(world.send(WEB, syn()).0, Verdict::ToPort(DB));
     assert_eq!(
         world.send(WEB, Sent::ping(address(WEB), address(APP), 1)).0,
