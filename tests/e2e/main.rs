@@ -17,5 +17,6 @@ mod metadata;
 mod names;
 mod policy;
 mod projects;
+mod quotas;
 mod recovery;
 mod refusals;

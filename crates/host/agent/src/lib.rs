@@ -12,6 +12,7 @@ mod daemon;
 mod drops;
 mod error;
 mod events;
+mod exhaustion;
 mod explain;
 mod host;
 mod memory;

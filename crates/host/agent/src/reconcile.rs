@@ -4,11 +4,12 @@ mod drift;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use madang_api::{ApiError, INSTANCE_FINALIZER, Reason};
 use madang_compile::Desired;
 use madang_compute::State;
+use madang_datapath::PortId;
 use madang_model::{Kind, Layout, ObjectRef, Resource};
 use madang_plan::{Action, Plan};
 use madang_store::Revision;
@@ -19,6 +20,7 @@ use crate::AgentError;
 use crate::controllers::{Controllers, GroupReport};
 use crate::daemon::Agent;
 use crate::events::story;
+use crate::exhaustion::Exhaustion;
 use crate::host::{Facts, Host, subject};
 use crate::memory::OutOfMemory;
 use crate::runtime::chain;
@@ -66,6 +68,7 @@ impl Reconciler {
                 workloads,
                 services,
                 memory,
+                exhaustion: Exhaustion::default(),
                 controllers,
                 addresses: story::Addresses::default(),
                 world: None,
@@ -96,6 +99,7 @@ struct Loop {
     workloads: Workloads,
     services: Services,
     memory: OutOfMemory,
+    exhaustion: Exhaustion,
     controllers: Controllers,
     addresses: story::Addresses,
     /// What is declared, and the store's revision at which it was read.
@@ -196,6 +200,7 @@ impl Loop {
         };
         turn.troubles.extend(turn.failed.values().chain(&turn.broken).cloned());
         self.tell_of_memory(&world, &facts);
+        self.tell_of_exhaustion(&world, &mut turn);
         self.report(&world, facts, &mut turn);
         turn
     }
@@ -369,6 +374,34 @@ impl Loop {
                 "a process in it was killed: it needed more than its limit of memory{limit}; allow it more with spec.resources.memory"
             );
             self.agent.events.warning(resource, "OOMKilled", message);
+        }
+    }
+
+    /// Tells the instances, or this host, that connections were dropped because something has run out.
+    fn tell_of_exhaustion(&mut self, world: &World, turn: &mut Turn) {
+        let now = Instant::now();
+        if !self.exhaustion.is_due(now) {
+            return;
+        }
+        let counts = match self.agent.kernel.drops() {
+            Ok(counts) => counts,
+            Err(error) => {
+                turn.troubles.insert(format!("cannot read the drop counters: {}", chain(&error)));
+                return;
+            }
+        };
+        let picture = self.agent.picture();
+        let instance = |ifindex| {
+            let port = picture.desired.tables.ports.get(&PortId(ifindex))?;
+            let mut instances = world.network.instances.values();
+            let found = instances.find(|i| (i.vpc, i.address) == (port.vpc, port.address))?;
+            world.find(&ObjectRef::new(Kind::Instance, &found.name))
+        };
+        let node = || world.find(&ObjectRef::new(Kind::Node, crate::node::name()));
+        for news in self.exhaustion.news(&counts, now) {
+            if let Some(whose) = instance(news.ifindex).or_else(node) {
+                self.agent.events.warning(whose, news.name(), news.message());
+            }
         }
     }
 
