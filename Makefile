@@ -35,10 +35,11 @@ verify-guest: ## the demo, limits and the datapath on another host: Debian 12, L
 	cargo build --locked -p madang
 	@scripts/verify-guest $(MADANG)
 
-verify-long: verify-guest ## what takes long: verify-guest, five million packets, thousands of requests to the API
+verify-long: verify-guest ## what takes long: verify-guest, five million packets, mistakes found, API requests
 	@scripts/setup build demo test
 	MADANG_REQUESTS=40 cargo nextest run --locked -p madang --test e2e clients::no_request_makes_the_server_fail
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
+	cargo nextest run --locked -p madang-kernel --test differential --run-ignored only
 
 bench: bench-datapath ## every benchmark
 

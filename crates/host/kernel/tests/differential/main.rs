@@ -9,6 +9,7 @@
     reason = "a test: it fails where it stands, and says what it saw"
 )]
 
+mod mutations;
 mod packets;
 #[path = "../support/mod.rs"]
 mod support;
@@ -56,7 +57,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn open(private: &support::Private) -> Self {
+    fn open(private: &support::Private, object: &[u8]) -> Self {
         let options = Options { flow_capacity: FLOWS, hook: Hook::Newest };
         let datapath = Datapath::open(&private.layout, &options).unwrap();
         let mut programs = EbpfLoader::new()
@@ -66,7 +67,7 @@ impl Kernel {
             .override_global("most_half_open_of_instance", &QUOTAS.instance_half_open, true)
             .override_global("most_flows_of_vpc", &QUOTAS.vpc, true)
             .override_global("most_half_open_of_vpc", &QUOTAS.vpc_half_open, true)
-            .load(OBJECT)
+            .load(object)
             .unwrap();
         let mut load = |name| {
             let program: &mut SchedClassifier = programs.program_mut(name).unwrap().try_into().unwrap();
@@ -251,7 +252,21 @@ fn the_kernel_does_what_the_reference_says() {
     if !support::privileged() {
         return;
     }
-    let (packets, seed) = (setting("MADANG_PACKETS", 200_000), setting("MADANG_SEED", 1));
+    let packets = setting("MADANG_PACKETS", SETTINGS.packets);
+    compare(OBJECT, Settings { packets, seed: setting("MADANG_SEED", SETTINGS.seed) });
+}
+
+/// How many packets, and of which worlds.
+#[derive(Clone, Copy)]
+struct Settings {
+    packets: u64,
+    seed: u64,
+}
+
+const SETTINGS: Settings = Settings { packets: 200_000, seed: 1 };
+
+/// Sends the same packets through the programs of this object and through the reference.
+fn compare(object: &[u8], Settings { packets, seed }: Settings) {
     support::enter_new_network();
     let mut interfaces = Vec::new();
     for i in 0..10 {
@@ -261,7 +276,7 @@ fn the_kernel_does_what_the_reference_says() {
     let private = support::Private::new();
     let mut test = Test {
         seed,
-        kernel: Kernel::open(&private),
+        kernel: Kernel::open(&private, object),
         reference: Reference {
             tables: Tables::default(),
             generations: Generations::default(),

@@ -37,7 +37,8 @@ impl Packets<'_> {
         let mut arrival = match random.below(100) {
             0..=34 => self.answer(random),
             35..=44 => self.complain(random),
-            45..=50 => self.again(random),
+            45..=47 => self.again(random),
+            48..=50 => self.same_from_another(random),
             51..=56 => self.continued(random),
             57..=59 => self.claim(random),
             60..=79 => self.sent_by_instance(random),
@@ -162,6 +163,24 @@ impl Packets<'_> {
             }
             mend(&mut arrival.frame);
         }
+        arrival
+    }
+
+    /// What an instance sent, from another one: what wants the same port behind a NAT gateway.
+    fn same_from_another(&self, random: &mut Random) -> Arrival {
+        let ports: Vec<_> = self.tables.ports.iter().collect();
+        let Some(mut arrival) = self.recent(random, self.sent).filter(|arrival| !arrival.uplink).cloned()
+        else {
+            return self.sent_by_instance(random);
+        };
+        if ends(&arrival.frame).is_none() || ports.is_empty() {
+            return arrival;
+        }
+        let (id, port) = *random.pick(&ports);
+        arrival.ifindex = id.0;
+        arrival.frame[6..12].copy_from_slice(&port.mac.0);
+        arrival.frame[26..30].copy_from_slice(&octets(port.address));
+        mend(&mut arrival.frame);
         arrival
     }
 
@@ -372,6 +391,10 @@ fn build(
     }
     let more = random.below(24);
     frame.extend((0..more).map(|_| random.next().to_le_bytes()[0]));
+    if random.once_in(60) {
+        // Options.
+        frame[14] = 0x46;
+    }
     if random.once_in(6) {
         // The first part of a packet.
         if !random.once_in(10) {

@@ -119,8 +119,8 @@ fn make_outside(random: &mut Random, tables: &mut Tables, uplinks: &[u32]) {
 
 fn make_nat(random: &mut Random) -> Nat {
     let address = *random.pick(&pool());
-    let (first_port, last_port) = match random.below(5) {
-        0 => (40000, 40000 + u16::try_from(random.below(4)).unwrap()),
+    let (first_port, last_port) = match random.below(7) {
+        0 | 5 | 6 => (40000, 40000 + u16::try_from(random.below(4)).unwrap()),
         1 => (5, 4),
         2 => (0, 65535),
         3 => (32768, 49151),
