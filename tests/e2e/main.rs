@@ -20,3 +20,4 @@ mod projects;
 mod quotas;
 mod recovery;
 mod refusals;
+mod security;
