@@ -231,7 +231,7 @@ fn name(of: &Value) -> &str {
 
 fn drop_reasons_page() -> String {
     let mut page = "# Drop reasons\n\nEvery reason for which a packet is dropped, in the order of the \
-        [stages](../packets.md). `madang explain` says which it was and what decided it.\n\n\
+        [stages](../datapath.md). `madang explain` says which it was and what decided it.\n\n\
         | reason | what happened | what to do |\n|---|---|---|\n"
         .to_owned();
     for reason in DropReason::ALL {
