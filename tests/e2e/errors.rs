@@ -105,8 +105,13 @@ while True:
 ";
 
 const GIVES: &str = "
-import socket
-s = socket.create_connection(('192.0.2.2', 7000), 5)
+import socket, time
+for attempt in range(100):
+    try:
+        s = socket.create_connection(('192.0.2.2', 7000), 5)
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.1)
 s.settimeout(10)
 s.sendall(bytes(3000000))
 s.shutdown(socket.SHUT_WR)

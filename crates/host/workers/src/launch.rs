@@ -130,6 +130,16 @@ pub fn end_all(kind: Kind, place: &Path, but: Option<u32>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a worker of this kind runs that an earlier daemon has started.
+pub fn is_any_left(kind: Kind, place: &Path) -> bool {
+    let alive = |path: PathBuf| {
+        let pid = signed(kind, &path)?;
+        let start_time = read_to_string(&path).ok()?.trim().parse().ok()?;
+        ProcessId { pid, start_time }.is_alive().ok()
+    };
+    read_dir(place).is_ok_and(|entries| entries.flatten().any(|entry| alive(entry.path()) == Some(true)))
+}
+
 fn end(process: ProcessId) -> Result<()> {
     let failed = |source| Error::Namespace { source };
     for (signal, limit) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {

@@ -9,6 +9,9 @@ use crate::runtime::chain;
 
 /// How long to wait before a worker that ended is started again, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// How long a worker that an earlier daemon has left goes on before it is replaced: a daemon that does not live that long
+/// leaves no more of them.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A worker that lived this long had no trouble starting.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -33,7 +36,9 @@ struct Running<T> {
 
 impl<T: PartialEq> Keeper<T> {
     pub(super) fn new(launch: Launch) -> Self {
-        Self { launch, running: None, pause: PAUSE.0, again: Instant::now(), trouble: None }
+        let left = madang_workers::is_any_left(launch.kind, &launch.place);
+        let again = Instant::now() + if left { PATIENCE } else { Duration::ZERO };
+        Self { launch, running: None, pause: PAUSE.0, again, trouble: None }
     }
 
     /// Makes the worker run in the namespace, and know what it must. What is wrong with it, if something is.
