@@ -284,21 +284,25 @@ impl Host {
         expect_link(&self.layout.port_name(uid))
     }
 
-    /// Clears away what has expired, now and then; and keeps the firewall's table. What it put right that somebody else had
-    /// changed, in words.
+    /// Keeps the firewall's table. What it put right that somebody else had changed, in words.
     pub(crate) fn sweep(
         &mut self,
         desired: &Desired,
         observed: &HostObserved,
     ) -> Result<Option<&'static str>> {
         let mended = self.keep_guard(desired, observed)?;
-        if self.collected.elapsed() >= COLLECT {
-            self.collected = Instant::now();
-            self.datapath.collect().map_err(|e| chain(&e))?;
-            // An index comes again for another interface, which must not have the drops of this one.
-            self.datapath.forget_drops(&self.links).map_err(|e| chain(&e))?;
-        }
         Ok(mended.then_some("write the firewall's table"))
+    }
+
+    /// Clears away what has expired, and counts the flows of everybody anew, if it is time: whatever else is under way.
+    pub(crate) fn collect(&mut self) -> Result<()> {
+        if self.collected.elapsed() < COLLECT {
+            return Ok(());
+        }
+        self.collected = Instant::now();
+        self.datapath.collect().map_err(|e| chain(&e))?;
+        // An index comes again for another interface, which must not have the drops of this one.
+        self.datapath.forget_drops(&self.links).map(drop).map_err(|e| chain(&e))
     }
 
     /// Removes the firewall's table.

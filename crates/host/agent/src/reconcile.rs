@@ -186,6 +186,9 @@ impl Loop {
         turn.troubles.extend(controlled.troubles);
         let facts = match self.look(&world, &last) {
             Ok((picture, facts)) => {
+                if let Err(error) = self.host.collect() {
+                    turn.troubles.insert(format!("cannot clear away what has expired: {error}"));
+                }
                 let desired = self.mend(&picture, &facts, &mut turn);
                 turn.troubles.extend(self.services.turn(&picture.world, &picture.interfaces));
                 let picture = desired

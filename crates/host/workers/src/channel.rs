@@ -1,5 +1,5 @@
 //! How the daemon speaks with a worker: a pair of sockets, of which the worker's is its standard input. First the worker's
-//! sockets come, with one byte; the worker says one byte when it serves; then come lines of JSON.
+//! sockets come, with one byte; then come lines of JSON; after the first one the worker says one byte: that it serves.
 
 use std::io::{IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
@@ -21,7 +21,8 @@ use crate::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How many sockets a worker is given at most.
 const SOCKETS: usize = 4;
-const BYTE: &[u8] = b"\n";
+/// What the worker says when it serves; the byte that comes with its sockets is the same.
+pub(crate) const READY: &[u8] = b"\n";
 
 /// What the name service must know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ impl ToWorker {
         if !control.push(SendAncillaryMessage::ScmRights(&sockets)) {
             return Err(Error::Channel("too many sockets"));
         }
-        rustix::net::sendmsg(&self.0, &[IoSlice::new(BYTE)], &mut control, SendFlags::empty())
+        rustix::net::sendmsg(&self.0, &[IoSlice::new(READY)], &mut control, SendFlags::empty())
             .map(drop)
             .map_err(Error::step("hand over the sockets"))
     }
@@ -97,9 +98,8 @@ impl Daemon {
         if sockets.is_empty() { Err(Error::Channel("no sockets came")) } else { Ok(sockets) }
     }
 
-    /// Says that the worker serves; what it is told then comes here.
-    pub(crate) fn ready(mut self) -> Result<UnixStream> {
-        self.0.write_all(BYTE).map_err(Error::step("tell the daemon"))?;
+    /// What it is told comes here.
+    pub(crate) fn stream(self) -> Result<UnixStream> {
         Ok(self.0)
     }
 }

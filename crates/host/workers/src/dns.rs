@@ -33,10 +33,11 @@ pub(crate) fn run(daemon: Daemon, sockets: Vec<OwnedFd>) -> Result<()> {
         let streams = TcpListener::from_std(streams.into()).map_err(Error::step("take a socket"))?;
         let service = Rc::new(Service { briefing: RefCell::default(), limits: Limits::new(MOST), datagrams });
         let _drain = Drain(Rc::clone(&service));
-        spawn_local(briefings(daemon, {
+        briefings(daemon, {
             let service = Rc::clone(&service);
             move |briefing| *service.briefing.borrow_mut() = briefing
-        }));
+        })
+        .await?;
         spawn_local(Rc::clone(&service).take(streams));
         Err(service.serve().await)
     })

@@ -79,6 +79,8 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 
 fn run(kind: Kind, place: &std::path::Path) -> Result<()> {
     madang_compute::hide_from_others().map_err(Error::confine)?;
+    // Away from the terminal of whoever runs the daemon. Fails for who leads a session already.
+    let _ = rustix::process::setsid();
     launch::sign(kind, place)?;
     let daemon = channel::Daemon::open()?;
     let sockets = daemon.sockets()?;

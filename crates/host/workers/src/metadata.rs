@@ -41,10 +41,11 @@ pub(crate) fn run(daemon: Daemon, sockets: Vec<OwnedFd>) -> Result<()> {
     until_told_to_end(async {
         let streams = TcpListener::from_std(streams.into()).map_err(Error::step("take a socket"))?;
         let service = Rc::new(Service { identities: RefCell::default(), limits: Limits::new(MOST) });
-        spawn_local(briefings(daemon, {
+        briefings(daemon, {
             let service = Rc::clone(&service);
             move |identities| *service.identities.borrow_mut() = identities
-        }));
+        })
+        .await?;
         loop {
             match streams.accept().await {
                 Ok((stream, peer)) => drop(spawn_local(Rc::clone(&service).converse(stream, peer))),

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
-use crate::channel::Daemon;
+use crate::channel::{Daemon, READY};
 use crate::{Error, Result};
 
 /// Runs the work, on one thread, until it fails or the worker is told to end.
@@ -26,24 +26,33 @@ pub(crate) fn until_told_to_end(work: impl Future<Output = Result<()>>) -> Resul
     })
 }
 
-/// Tells the daemon that the worker serves, and takes what the daemon tells, as long as there is one.
-pub(crate) async fn briefings<B: DeserializeOwned>(daemon: Daemon, mut take: impl FnMut(B)) {
-    let Ok(daemon) = daemon.ready().and_then(|daemon| {
-        daemon
-            .set_nonblocking(true)
-            .and_then(|()| UnixStream::from_std(daemon))
-            .map_err(Error::step("take a socket"))
-    }) else {
-        return;
-    };
-    let mut lines = BufReader::new(daemon).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        match serde_json::from_str(&line) {
-            Ok(briefing) => take(briefing),
-            // The error of a parser quotes what it cannot read, which may be a secret.
-            Err(_) => crate::say("what the daemon tells is not understood"),
+/// Waits for the first thing that the daemon tells, says that the worker serves, and takes what follows as long as there is a
+/// daemon. So nobody is answered by a worker that knows nothing, nor is one ended that knows something.
+pub(crate) async fn briefings<B: DeserializeOwned + 'static>(
+    daemon: Daemon,
+    mut take: impl FnMut(B) + 'static,
+) -> Result<()> {
+    let daemon = daemon.stream()?;
+    daemon.set_nonblocking(true).map_err(Error::step("take a socket"))?;
+    let daemon = UnixStream::from_std(daemon).map_err(Error::step("take a socket"))?;
+    let (read, mut write) = daemon.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let first = lines.next_line().await.map_err(Error::step("read what the daemon tells"))?;
+    let first = first.ok_or(Error::Channel("the daemon has told nothing"))?;
+    take(serde_json::from_str(&first).map_err(|_| Error::Channel("what it tells is not understood"))?);
+    write.write_all(READY).await.map_err(Error::step("tell the daemon"))?;
+    spawn_local(async move {
+        // The other half stays open as long as this is there.
+        let _write = write;
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(briefing) => take(briefing),
+                // The error of a parser quotes what it cannot read, which may be a secret.
+                Err(_) => crate::say("what the daemon tells is not understood"),
+            }
         }
-    }
+    });
+    Ok(())
 }
 
 /// The index of the port of who asks from this address: what the datapath made of it.

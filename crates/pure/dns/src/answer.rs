@@ -40,9 +40,8 @@ pub fn decide(directory: &Directory, asker: u32, bytes: &[u8], transport: Transp
         Err(Some(refusal)) => return Decision::Reply(refusal),
         Err(None) => return Decision::Ignore,
     };
-    let Some(zone) = directory.zone(asker) else {
-        return Decision::Reply(asked.refuse(ResponseCode::Refused));
-    };
+    // Nobody, or somebody so new that nothing is known yet: who asks again is told then.
+    let Some(zone) = directory.zone(asker) else { return Decision::Ignore };
     match found(zone, &asked.query) {
         Found::Here(answers) => Decision::Reply(asked.reply(ResponseCode::NoError, answers, None)),
         Found::NoData(of) => {
@@ -175,7 +174,14 @@ fn found(zone: &Zone, query: &Query) -> Found {
     if internal.zone_of(name) {
         let own = domain(&zone.domain);
         // Every other name below it is another VPC's, or nobody's: nobody outside knows it, nor learns that it was asked.
-        return if own.zone_of(name) { in_zone(zone, own, name, kind) } else { Found::NoName(internal) };
+        return if own.zone_of(name) {
+            in_zone(zone, own, name, kind)
+        } else if name.num_labels() == internal.num_labels() {
+            // Something is below it (RFC 8020).
+            Found::NoData(internal)
+        } else {
+            Found::NoName(internal)
+        };
     }
     let localhost = domain("localhost");
     if localhost.zone_of(name) {
@@ -183,10 +189,17 @@ fn found(zone: &Zone, query: &Query) -> Found {
         return addresses(name, kind, &loopback, localhost);
     }
     // An address alone; what stands for a whole range is asked elsewhere.
-    let reversed = name.parse_arpa_name().ok().map(|net| net.trunc().addr());
-    match reversed {
-        Some(address) if zone.has(address) || is_asked_here(address) => reverse(zone, name, kind, address),
-        _ => Found::Elsewhere,
+    let Ok(net) = name.parse_arpa_name() else { return Found::Elsewhere };
+    let address = net.trunc().addr();
+    if !zone.has(address) && !is_asked_here(address) {
+        return Found::Elsewhere;
+    }
+    match net.prefix_len() {
+        length if length == net.max_prefix_len() => reverse(zone, name, kind, address),
+        // More than what is inside.
+        0..8 => Found::Elsewhere,
+        // Something may be below it (RFC 8020).
+        _ => Found::NoData(name.clone()),
     }
 }
 
@@ -236,7 +249,7 @@ fn authority(zone: Name) -> Record {
 }
 
 /// A name that is right by construction; the root, if it were not.
-fn domain(text: &str) -> Name {
+pub(crate) fn domain(text: &str) -> Name {
     let mut name = Name::from_str(text).unwrap_or_else(|_| Name::root());
     name.set_fqdn(true);
     name

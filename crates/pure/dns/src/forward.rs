@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::RData;
+use hickory_proto::rr::{Name, RData};
 use madang_addr::Prefix;
 
 use crate::MAX_UDP;
-use crate::answer::{Asked, bytes_of};
+use crate::answer::{Asked, bytes_of, domain};
 use crate::inside::is_inside;
 
 /// A question that is asked elsewhere.
@@ -89,7 +89,10 @@ impl Forwarded {
     fn leads_inside(&self, data: &RData) -> bool {
         let inside =
             |address: IpAddr| is_inside(address) || self.ranges.iter().any(|range| range.contains(address));
+        let ours = |name: &Name| ["internal", "localhost"].iter().any(|zone| domain(zone).zone_of(name));
         match data {
+            // Whose address it is would be asked here.
+            RData::CNAME(name) => ours(name),
             RData::A(a) => inside(a.0.into()),
             RData::AAAA(aaaa) => inside(aaaa.0.into()),
             _ => false,

@@ -3,14 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The prefixes of IPv4 that no name of the outside leads to (RFC 6890, RFC 1918, RFC 6598).
-const INSIDE: [(Ipv4Addr, u32); 9] = [
+const INSIDE: [(Ipv4Addr, u32); 11] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 0, 0, 0), 24),
     (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
     (Ipv4Addr::new(224, 0, 0, 0), 4),
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
@@ -37,7 +39,12 @@ fn is_inside_v6(address: Ipv6Addr) -> bool {
         [0x2002, ..] => Some(v4(b, c)),
         _ => None,
     };
-    a & 0xfe00 == 0xfc00 || a & 0xff80 == 0xfe80 || a & 0xff00 == 0xff00 || embedded.is_some_and(is_inside_v4)
+    // The first one: for translators inside (RFC 8215).
+    [a, b, c] == [0x64, 0xff9b, 1]
+        || a & 0xfe00 == 0xfc00
+        || a & 0xff80 == 0xfe80
+        || a & 0xff00 == 0xff00
+        || embedded.is_some_and(is_inside_v4)
 }
 
 /// Whether reverse names of this address are asked nowhere else (RFC 6303).
@@ -60,6 +67,9 @@ mod tests {
             "169.254.169.254",
             "100.127.255.255",
             "239.1.1.1",
+            "192.0.0.192",
+            "198.19.0.1",
+            "64:ff9b:1::8.8.8.8",
             "255.255.255.255",
             "::1",
             "::",

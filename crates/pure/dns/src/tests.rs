@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use proptest::prelude::*;
 
@@ -75,13 +75,8 @@ fn each_vpc_has_its_own_names_both_ways() {
     assert_eq!(says(SHOP, "WEB-1.Shop.Internal.", ANY), found("10.0.1.4"));
     assert_eq!(says(LAB, "web-1.lab.internal.", A), found("198.51.100.9"));
     assert_eq!(says(SHOP, "web-1.shop.internal.", AAAA), nothing(ResponseCode::NoError));
-    for other in [
-        "probe.lab.internal.",
-        "lab.internal.",
-        "internal.",
-        "nobody.shop.internal.",
-        "a.web-1.shop.internal.",
-    ] {
+    assert_eq!(says(SHOP, "internal.", A), nothing(ResponseCode::NoError));
+    for other in ["probe.lab.internal.", "lab.internal.", "nobody.shop.internal.", "a.web-1.shop.internal."] {
         assert_eq!(says(SHOP, other, A), nothing(ResponseCode::NXDomain), "{other}");
     }
     assert_eq!(says(SHOP, "4.1.0.10.in-addr.arpa.", PTR), found("web-1.shop.internal."));
@@ -98,7 +93,11 @@ fn each_vpc_has_its_own_names_both_ways() {
         RecordType::SOA,
         "so that absence can be kept (RFC 2308)"
     );
-    assert_eq!(says(99, "web-1.shop.internal.", A), nothing(ResponseCode::Refused), "who is not known");
+    let unknown = asked(99, &question("web-1.shop.internal.", A), Transport::Udp);
+    assert!(matches!(unknown, Decision::Ignore), "who is not known");
+    for part in ["1.0.10.in-addr.arpa.", "10.in-addr.arpa."] {
+        assert_eq!(says(SHOP, part, PTR), nothing(ResponseCode::NoError), "{part}");
+    }
 }
 
 #[test]
@@ -109,6 +108,8 @@ fn all_else_is_asked_elsewhere() {
         ("9.100.51.198.in-addr.arpa.", RecordType::PTR),
         ("internal.example.", RecordType::A),
         (".", RecordType::NS),
+        ("in-addr.arpa.", RecordType::NS),
+        ("ip6.arpa.", RecordType::NS),
     ] {
         let query = Message::from_vec(&forwarded(SHOP, &question(of, kind)).query(99)).unwrap();
         assert_eq!((query.metadata.id, query.metadata.recursion_desired), (99, true));
@@ -193,6 +194,9 @@ fn no_name_of_the_outside_leads_inside() {
     };
     let v4 = |text: &str| RData::A(A(text.parse().unwrap()));
     let v6 = |text: &str| RData::AAAA(AAAA(text.parse().unwrap()));
+    let cname = |to: &str| RData::CNAME(CNAME(name(to)));
+    assert_eq!(code(SHOP, cname("db.shop.internal.")), ResponseCode::Refused, "whose address we would tell");
+    assert_eq!(code(SHOP, cname("good.example.")), ResponseCode::NoError);
     assert_eq!(code(SHOP, v4("8.8.8.8")), ResponseCode::NoError);
     assert_eq!(
         code(SHOP, v4("198.51.100.9")),
