@@ -13,7 +13,7 @@
 #include <linux/types.h>
 #include <stddef.h>
 
-#define MADANG_ABI 1
+#define MADANG_ABI 2
 
 /* What lies beyond the uplinks. */
 #define OUTSIDE 0
@@ -38,6 +38,7 @@
 #define TCP_CLOSED_NS (10 * SECOND_NS)
 #define UDP_ONE_WAY_NS (30 * SECOND_NS)
 #define UDP_BOTH_WAYS_NS (180 * SECOND_NS)
+#define UDP_SERVICE_NS (10 * SECOND_NS)
 #define ICMP_ECHO_NS (30 * SECOND_NS)
 
 #define REFRESH_DIVISOR 8
@@ -48,8 +49,10 @@
 #define STATE_FIN_ORIGINAL (1 << 3)
 #define STATE_FIN_REPLY (1 << 4)
 #define STATE_RST (1 << 5)
+#define STATE_SERVICE (1 << 6)
 
 #define ECHO_REQUEST 0x0800
+#define SERVICE_QUOTA_SHIFT 3
 #define PORT_TRIES 16
 #define SHOWN_PORT_FIRST 1024
 #define FLOW_ENTRIES (1 << 20)
@@ -118,7 +121,6 @@ enum drop_reason {
 	DROP_NO_INSTANCE = 66,
 	DROP_NO_PUBLIC_ADDRESS = 67,
 	DROP_NAT_GONE = 68,
-	DROP_HAIRPIN = 69,
 	/* snat */
 	DROP_NAT_PORTS_EXHAUSTED = 72,
 	/* deliver */
@@ -163,6 +165,8 @@ struct endpoint {
 	__u32 port;
 	__u32 policy;
 	__u32 routes;
+	/* Through which NAT it has a public address of its own; 0: none. */
+	__u32 nat;
 	__u8 mac[6];
 	__u8 pad[2];
 };
@@ -219,7 +223,7 @@ struct rule_key {
 
 #define RULE_KEY_BITS 144
 
-/* A NAT gateway or an uplink of the outside. */
+/* A NAT or an uplink of the outside. */
 struct number_key {
 	__u32 vpc;
 	__u32 generation;
@@ -239,6 +243,7 @@ struct uplink {
 	__u16 mtu;
 };
 
+/* Protocol and port 0: whatever is sent to the address. */
 struct forward_key {
 	__u32 vpc;
 	__u32 generation;
@@ -278,7 +283,8 @@ struct flow {
 	__be16 dst_port;
 	/* Where the translated packet goes. */
 	__u32 vpc;
-	/* The VPC's generation, and that of the outside or the services if one end is there, or 0, that allowed it last. */
+	/* The generation of the VPC of its instances (the sum, if they are of two), and that of the outside or the services
+	 * if it has to do with these, or 0, that allowed it last. */
 	__u32 generation;
 	__u32 outside_generation;
 	/* STATE_ bits, the same in both entries; only ever more of them. */
@@ -304,7 +310,7 @@ struct told {
 
 _Static_assert(sizeof(struct port) == 60 && offsetof(struct port, gateway) == 44, "ABI");
 _Static_assert(sizeof(struct vpc) == 8, "ABI");
-_Static_assert(sizeof(struct address_key) == 24 && sizeof(struct endpoint) == 20, "ABI");
+_Static_assert(sizeof(struct address_key) == 24 && sizeof(struct endpoint) == 24, "ABI");
 _Static_assert(sizeof(struct class_key) == 28 && sizeof(struct route_key) == 32, "ABI");
 _Static_assert(sizeof(struct rule_key) == 24 && offsetof(struct rule_key, port) == 22, "ABI");
 _Static_assert(sizeof(struct number_key) == 12 && sizeof(struct nat) == 20, "ABI");

@@ -10,84 +10,117 @@
 #include "stages/policy.h"
 #include "stages/route.h"
 
-/* What an instance opens: dnat, then the way to a service, or egress policy, route and ingress policy. 0 or a drop reason. */
+/*
+ * Whether an instance takes what comes from elsewhere than its own VPC: 0 or a drop reason. Nobody there passes for someone
+ * of the VPC.
+ */
+static __noinline int admit(const struct flow_key *flow, __u32 generation, struct path *path)
+{
+	const struct endpoint *receiver;
+
+	/* Never true; it tells the verifier that these are no null pointers. */
+	if (!flow || !path)
+		return DROP_KERNEL_REFUSED;
+	receiver = endpoint_of(path->vpc, generation, &path->target);
+	if (!receiver)
+		return DROP_NO_INSTANCE;
+	if (route_of(path->vpc, generation, ROUTES_RANGES, &path->source))
+		return DROP_MARTIAN;
+	leads_to(path, receiver);
+	path->question = (struct question){
+		.vpc = path->vpc,
+		.generation = generation,
+		.policy = receiver->policy,
+		.direction = INGRESS,
+		.protocol = flow->protocol,
+		.port = path->target_port,
+		.peer = path->source,
+	};
+	return allowed(&path->question) ? 0 : DROP_INGRESS_DENIED;
+}
+
+/* What an instance sends out; to a public address here it comes back in. 0 or a drop reason. */
+static __always_inline int decide_through(__u32 nat, const struct flow_key *flow, __u32 epoch, struct path *path)
+{
+	__u32 generation;
+	int refused = route_nat(nat, epoch, path);
+
+	if (refused || !uplink_of(path->outside_generation, v4(&flow->dst)))
+		return refused;
+	refused = find_target(flow, path->outside_generation, path);
+	if (refused)
+		return refused;
+	generation = generation_of(path->vpc, epoch);
+	if (path->vpc != flow->vpc)
+		path->generation += generation;
+	return admit(flow, generation, path);
+}
+
+/*
+ * What an instance opens: dnat, then the way to a service, or egress policy, route, dnat if it is to a public address, and
+ * ingress policy. 0 or a drop reason.
+ */
 static __noinline int decide_outbound(const struct flow_key *flow, __u32 epoch, struct path *path)
 {
-	struct question question = {
-		.vpc = flow->vpc,
-		.generation = generation_of(flow->vpc, epoch),
-		.direction = EGRESS,
-		.protocol = flow->protocol,
-		.port = flow->dst_port,
-		.peer = flow->dst,
-	};
-	const struct endpoint *sender = endpoint_of(flow->vpc, question.generation, &flow->src);
+	__u32 generation = generation_of(flow->vpc, epoch);
+	const struct endpoint *sender = endpoint_of(flow->vpc, generation, &flow->src);
 	const struct endpoint *receiver;
 	const struct forward *forward;
 	const struct route *route;
-	__u32 table;
+	__u32 table, nat;
 
 	if (!sender)
 		return DROP_NO_ENDPOINT;
-	path->generation = question.generation;
-	forward = forward_of(flow, question.generation);
+	path->generation = generation;
+	forward = forward_of(flow, flow->vpc, generation);
 	if (forward)
 		return route_service(forward, sender, epoch, path);
 	if (is_for_services(v4(&flow->dst)))
 		return DROP_NO_SERVICE;
 	table = sender->routes;
-	question.policy = sender->policy;
-	if (!allowed(&question))
+	nat = sender->nat;
+	path->question = (struct question){
+		.vpc = flow->vpc,
+		.generation = generation,
+		.policy = sender->policy,
+		.direction = EGRESS,
+		.protocol = flow->protocol,
+		.port = flow->dst_port,
+		.peer = flow->dst,
+	};
+	if (!allowed(&path->question))
 		return DROP_EGRESS_DENIED;
 
-	path->vpc = flow->vpc;
-	path->outside_generation = 0;
-	route = route_of(flow->vpc, question.generation, table, &flow->dst);
+	route = route_of(flow->vpc, generation, table, &flow->dst);
 	if (!route)
 		return DROP_NO_ROUTE;
 	if (route->kind == ROUTE_NAT)
-		return route_nat(route->nat, flow, epoch, path);
+		return decide_through(route->nat, flow, epoch, path);
 	if (route->kind == ROUTE_INTERNET)
-		return DROP_NO_PUBLIC_ADDRESS;
+		return nat ? decide_through(nat, flow, epoch, path) : DROP_NO_PUBLIC_ADDRESS;
 	if (route->kind != ROUTE_LOCAL)
 		return DROP_BLACKHOLE;
 
-	receiver = endpoint_of(flow->vpc, question.generation, &flow->dst);
+	receiver = endpoint_of(flow->vpc, generation, &flow->dst);
 	if (!receiver)
 		return DROP_NO_INSTANCE;
 	leads_to(path, receiver);
-	question.direction = INGRESS;
-	question.policy = receiver->policy;
-	question.peer = flow->src;
-	return allowed(&question) ? 0 : DROP_INGRESS_DENIED;
+	path->question.direction = INGRESS;
+	path->question.policy = receiver->policy;
+	path->question.peer = flow->src;
+	return allowed(&path->question) ? 0 : DROP_INGRESS_DENIED;
 }
 
 /* What the outside opens: dnat, route, ingress policy. 0 or a drop reason. */
 static __noinline int decide_inbound(const struct flow_key *flow, __u32 epoch, struct path *path)
 {
-	struct question question = { .direction = INGRESS, .protocol = flow->protocol, .peer = flow->src };
-	const struct endpoint *receiver;
-	const struct forward *forward;
+	int refused;
 
 	path->outside_generation = generation_of(OUTSIDE, epoch);
-	forward = forward_of(flow, path->outside_generation);
-	if (!forward)
-		return DROP_NO_FORWARD;
-	path->vpc = forward->vpc;
-	path->address = forward->address;
-	path->target_port = forward->port;
+	refused = find_target(flow, path->outside_generation, path);
+	if (refused)
+		return refused;
 	path->generation = generation_of(path->vpc, epoch);
-
-	receiver = endpoint_of(path->vpc, path->generation, &path->address);
-	if (!receiver)
-		return DROP_NO_INSTANCE;
-	/* Someone outside must not pass for someone of the VPC. */
-	if (route_of(path->vpc, path->generation, ROUTES_RANGES, &flow->src))
-		return DROP_MARTIAN;
-	leads_to(path, receiver);
-	question.vpc = path->vpc;
-	question.generation = path->generation;
-	question.policy = receiver->policy;
-	question.port = path->target_port;
-	return allowed(&question) ? 0 : DROP_INGRESS_DENIED;
+	path->shown = SHOWN_AS_FREE;
+	return admit(flow, path->generation, path);
 }

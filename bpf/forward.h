@@ -24,17 +24,23 @@ struct leaving {
 static __always_inline int follow(struct flow *flow, const struct packet *packet, struct leaving *leaving)
 {
 	__u32 inside = packet->generation, outside = 0;
+	__u32 there = packet->key.vpc == flow->vpc ? inside : generation_of(flow->vpc, packet->epoch);
 
 	leaving->vpc = flow->vpc;
+	leaving->generation = there;
 	leaving->source = v4(&flow->src);
 	leaving->destination = v4(&flow->dst);
 	if (is_border(packet->key.vpc)) {
-		outside = packet->generation;
-		inside = generation_of(flow->vpc, packet->epoch);
+		outside = inside;
+		inside = there;
 	} else if (is_border(flow->vpc)) {
-		outside = generation_of(flow->vpc, packet->epoch);
+		outside = there;
+	} else if (flow->outside_generation) {
+		/* Between instances, by a public address. */
+		outside = generation_of(OUTSIDE, packet->epoch);
+		if (packet->key.vpc != flow->vpc)
+			inside += there;
 	}
-	leaving->generation = is_border(leaving->vpc) ? outside : inside;
 	return may_go_on(flow, packet, inside, outside);
 }
 
@@ -49,22 +55,15 @@ static __noinline int decide(const struct packet *packet, struct path *path, str
 	refused = may_open(packet);
 	if (refused)
 		return refused;
-	leaving->source = v4(&packet->key.src);
-	leaving->destination = v4(&packet->key.dst);
-	if (packet->key.vpc == OUTSIDE) {
+	if (packet->key.vpc == OUTSIDE)
 		refused = decide_inbound(&packet->key, packet->epoch, path);
-		leaving->destination = v4(&path->address);
-	} else {
+	else
 		refused = decide_outbound(&packet->key, packet->epoch, path);
-		if (path->vpc == OUTSIDE) {
-			leaving->source = v4(&path->address);
-		} else if (path->vpc == SERVICES) {
-			leaving->source = path->seen;
-			leaving->destination = v4(&path->address);
-		}
-	}
+	leaving->source = v4(&path->source);
+	leaving->destination = v4(&path->target);
 	leaving->vpc = path->vpc;
-	leaving->generation = is_border(path->vpc) ? path->outside_generation : path->generation;
+	leaving->generation =
+		path->vpc == packet->key.vpc ? packet->generation : generation_of(path->vpc, packet->epoch);
 	return refused;
 }
 
@@ -92,6 +91,11 @@ static __always_inline __be32 teller_outside(const struct packet *packet, __be32
 	return !quoted || quoted->teller == v4(&packet->key.src) ? end : quoted->teller;
 }
 
+static __always_inline int is_near(const struct port *port, __be32 address)
+{
+	return in_subnet_v4(address, &port->subnet, port->subnet_length);
+}
+
 /* `port`: where it came in; none if at an uplink. */
 static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, const struct port *port)
 {
@@ -111,7 +115,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 	if (packet->error && !known)
 		return drop(skb, DROP_ICMP_UNRELATED);
 	if (!known) {
-		path = new_path();
+		path = new_path(&packet->key);
 		if (!path)
 			return drop(skb, DROP_KERNEL_REFUSED);
 	}
@@ -121,8 +125,8 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 	/* An error may come from a router on the way, whose address means the same to everybody. */
 	if (packet->error)
 		leaving.source = teller_outside(packet, leaving.source);
-	packet->routed = !port || leaving.vpc == OUTSIDE ||
-			 !in_subnet_v4(leaving.destination, &port->subnet, port->subnet_length);
+	packet->routed = !port || leaving.vpc == OUTSIDE || !is_near(port, leaving.destination) ||
+			 !is_near(port, v4(&packet->key.dst));
 	refused = find_exit(&leaving, packet, &exit);
 	if (!refused && exit.mtu && is_larger(skb, exit.mtu))
 		refused = DROP_TOO_LARGE;

@@ -48,7 +48,22 @@ TABLE(forwards, BPF_MAP_TYPE_HASH, struct forward_key, struct forward, 65536);
 /* Never an LRU one: that would silently end flows that live. The loader sets how many. */
 TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow, FLOW_ENTRIES);
 
-/* How many flows somebody has: an instance, or a VPC under no address. */
+/* Whose flows they are, and of which kind. */
+struct usage_key {
+	__u32 vpc;
+	__u32 kind;
+	/* Of the instance; none: of the VPC. */
+	union addr address;
+};
+
+/* Each kind has a quota of its own: who is flooded from outside can still open flows. */
+enum usage_kind {
+	USAGE_OUT = 0,
+	USAGE_IN = 1,
+	USAGE_SERVICE = 2,
+};
+
+/* How many flows that is. */
 struct usage {
 	/* The walk that counted last, and what it has counted. */
 	__u64 walk;
@@ -59,7 +74,7 @@ struct usage {
 	__u32 half_open;
 };
 
-TABLE(usages, BPF_MAP_TYPE_HASH, struct address_key, struct usage, 131072);
+TABLE(usages, BPF_MAP_TYPE_HASH, struct usage_key, struct usage, 131072);
 
 /* An entry that is lost is counted anew. */
 struct {

@@ -108,7 +108,8 @@ struct packet {
 	__u8 error;
 	/* Whether it is a part of a packet, but not the first: its ports are known, and not in it. */
 	__u8 later;
-	__u8 pad[2];
+	/* Of a first part: where it ends, in bytes behind the header. 0: it is none. */
+	__u16 first_end;
 };
 
 /* What an ICMP error is about: beside the packet, since the stack is small. */

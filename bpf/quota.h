@@ -16,32 +16,36 @@ static __always_inline int is_half_open(__u8 protocol, __u32 state)
 }
 
 /* Who the flow is counted for: the instance that opens it, or to which it is opened from outside. */
-static __always_inline void owner_of(struct address_key *owner, const struct flow_key *key, const struct flow *flow)
+static __always_inline void owner_of(struct usage_key *owner, const struct flow_key *key, const struct flow *flow)
 {
-	int of_key = flow->way == WAY_ORIGINAL ? key->vpc != OUTSIDE : flow->vpc == OUTSIDE;
+	__u32 opener = flow->way == WAY_ORIGINAL ? key->vpc : flow->vpc;
+	int of_key = (flow->way == WAY_ORIGINAL) == (opener != OUTSIDE);
 
 	owner->vpc = of_key ? key->vpc : flow->vpc;
-	owner->generation = 0;
+	owner->kind = opener == OUTSIDE ? USAGE_IN : flow->state & STATE_SERVICE ? USAGE_SERVICE : USAGE_OUT;
 	owner->address = of_key ? key->src : flow->dst;
 }
 
 /* A VPC's flows are counted under no address. */
-static __always_inline void to_vpc(struct address_key *owner)
+static __always_inline void to_vpc(struct usage_key *owner)
 {
 	owner->address = (union addr){};
 }
 
-static __always_inline int is_full(const struct address_key *owner, __u8 protocol, __u32 most, __u32 most_half_open)
+/* What ends being half open during a walk may make it less than none until the next one. */
+static __always_inline int is_full(const struct usage_key *owner, __u8 protocol, __u32 most, __u32 most_half_open)
 {
+	__u32 shift = owner->kind == USAGE_SERVICE ? SERVICE_QUOTA_SHIFT : 0;
 	const struct usage *usage = bpf_map_lookup_elem(&usages, owner);
 
 	if (!usage)
 		return 0;
-	return usage->flows >= most || (protocol == IPPROTO_TCP && usage->half_open >= most_half_open);
+	return usage->flows >= most >> shift ||
+	       (protocol == IPPROTO_TCP && (__s32)usage->half_open >= (__s32)(most_half_open >> shift));
 }
 
 /* Whether there may be another flow: 0 or a drop reason. */
-static __always_inline int within_quota(struct address_key *owner, __u8 protocol)
+static __always_inline int within_quota(struct usage_key *owner, __u8 protocol)
 {
 	union addr address = owner->address;
 	int full;
@@ -54,7 +58,7 @@ static __always_inline int within_quota(struct address_key *owner, __u8 protocol
 	return full ? DROP_VPC_QUOTA : 0;
 }
 
-static __always_inline void count(const struct address_key *owner, __u32 half_open)
+static __always_inline void count(const struct usage_key *owner, __u32 half_open)
 {
 	struct usage none = {}, *usage = bpf_map_lookup_elem(&usages, owner);
 
@@ -69,7 +73,7 @@ static __always_inline void count(const struct address_key *owner, __u32 half_op
 }
 
 /* Counts a flow that is opened. */
-static __always_inline void count_opened(struct address_key *owner, __u8 protocol)
+static __always_inline void count_opened(struct usage_key *owner, __u8 protocol)
 {
 	__u32 half_open = protocol == IPPROTO_TCP;
 
@@ -78,18 +82,18 @@ static __always_inline void count_opened(struct address_key *owner, __u8 protoco
 	count(owner, half_open);
 }
 
-static __always_inline void uncount_half(const struct address_key *owner)
+static __always_inline void uncount_half(const struct usage_key *owner)
 {
 	struct usage *usage = bpf_map_lookup_elem(&usages, owner);
 
-	if (usage && usage->half_open)
+	if (usage)
 		__sync_fetch_and_add(&usage->half_open, -1);
 }
 
 /* Takes note that a flow is half open no more. */
 static __noinline int count_whole(const struct flow_key *key, const struct flow *flow)
 {
-	struct address_key owner;
+	struct usage_key owner;
 
 	if (!key || !flow)
 		return 0;

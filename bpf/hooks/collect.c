@@ -12,7 +12,7 @@ struct collection {
 	__u32 deleted;
 };
 
-static __always_inline void recount(const struct address_key *owner, __u64 walk, __u32 half_open)
+static __always_inline void recount(const struct usage_key *owner, __u64 walk, __u32 half_open)
 {
 	struct usage none = {}, *usage = bpf_map_lookup_elem(&usages, owner);
 
@@ -34,7 +34,7 @@ static __always_inline void recount(const struct address_key *owner, __u64 walk,
 static long collect_entry(void *map, const struct flow_key *key, const struct flow *flow,
 			  struct collection *collection)
 {
-	struct address_key owner;
+	struct usage_key owner;
 	__u32 half_open;
 
 	if (flow->deadline <= collection->now) {
@@ -53,7 +53,7 @@ static long collect_entry(void *map, const struct flow_key *key, const struct fl
 }
 
 /* What was opened during the walk may be missing until the next one. */
-static long settle_usage(void *map, const struct address_key *owner, struct usage *usage,
+static long settle_usage(void *map, const struct usage_key *owner, struct usage *usage,
 			 struct collection *collection)
 {
 	if (usage->walk != collection->now) {

@@ -33,6 +33,8 @@ int from_port(struct __sk_buff *skb)
 	refused = parse_ipv4(skb, &packet);
 	if (!refused)
 		refused = guard_ipv4(skb, port, &packet);
+	if (!refused && packet.first_end)
+		refused = remember_first(skb, &packet);
 	if (refused)
 		return drop(skb, refused);
 	if (v4(&packet.key.dst) == v4(&port->gateway))

@@ -61,6 +61,8 @@ int from_uplink(struct __sk_buff *skb)
 	refused = parse_ipv4(skb, &packet);
 	if (!refused && is_martian(v4(&packet.key.src), packet.generation))
 		refused = DROP_MARTIAN;
+	if (!refused && packet.first_end)
+		refused = remember_first(skb, &packet);
 	if (refused)
 		return drop(skb, refused);
 	packet.key.vpc = OUTSIDE;

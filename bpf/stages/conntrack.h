@@ -28,6 +28,8 @@ static __always_inline __u64 timeout_of(__u32 state, __u8 protocol)
 
 	if (protocol == IPPROTO_ICMP)
 		return ICMP_ECHO_NS;
+	if (protocol != IPPROTO_TCP && state & STATE_SERVICE)
+		return UDP_SERVICE_NS;
 	if (protocol != IPPROTO_TCP)
 		return state & STATE_SYN_REPLY ? UDP_BOTH_WAYS_NS : UDP_ONE_WAY_NS;
 	if (state & STATE_RST || (state & both_fins) == both_fins)
@@ -80,23 +82,33 @@ static __always_inline struct flow *peer_of(const struct flow *flow, __u8 protoc
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
-/* Tells both entries of new state and of the deadline. */
-static __noinline int renew(struct flow *flow, __u8 protocol, __u32 bits, __u64 deadline)
+/*
+ * Tells both entries of new state and of the deadline. Of packets on two processors that both end its being half open, the
+ * one that tells the original entry first counts it out.
+ */
+static __noinline int renew(const struct flow_key *key, struct flow *flow, __u32 bits, __u64 deadline)
 {
-	struct flow *peer;
+	struct flow *peer, *original = flow;
+	__u32 before;
 
-	/* Never true; it tells the verifier that this is no null pointer. */
-	if (!flow)
+	/* Never true; it tells the verifier that these are no null pointers. */
+	if (!key || !flow)
 		return 0;
-	peer = peer_of(flow, protocol);
-	if (bits)
-		__sync_fetch_and_or(&flow->state, bits);
+	peer = peer_of(flow, key->protocol);
 	flow->deadline = deadline;
-	if (peer) {
-		if (bits)
-			__sync_fetch_and_or(&peer->state, bits);
+	if (peer)
 		peer->deadline = deadline;
+	if (!bits)
+		return 0;
+	if (flow->way == WAY_REPLY && peer) {
+		__sync_fetch_and_or(&flow->state, bits);
+		original = peer;
+	} else if (peer) {
+		__sync_fetch_and_or(&peer->state, bits);
 	}
+	before = __sync_fetch_and_or(&original->state, bits);
+	if (is_half_open(key->protocol, before) && !is_half_open(key->protocol, before | bits))
+		count_whole(key, flow);
 	return 0;
 }
 
@@ -110,9 +122,7 @@ static __always_inline void touch(struct flow *flow, const struct packet *packet
 	__u64 present = flow->deadline;
 
 	if (after != before || (deadline > present && deadline - present > timeout / REFRESH_DIVISOR))
-		renew(flow, packet->key.protocol, after & ~before, deadline);
-	if (is_half_open(packet->key.protocol, before) && !is_half_open(packet->key.protocol, after))
-		count_whole(&packet->key, flow);
+		renew(&packet->key, flow, after & ~before, deadline);
 	__sync_fetch_and_add(&flow->packets, 1);
 	__sync_fetch_and_add(&flow->bytes, packet->length);
 }
@@ -125,16 +135,13 @@ static __always_inline int nat_gives(const struct path *path, __u8 protocol, __b
 	return !has_ports(protocol) || (port >= path->first_port && port <= path->last_port);
 }
 
-/* Whether what has been decided about the packet that opened a flow is what becomes of it. */
-static __always_inline int same_path(const struct path *path, __u32 vpc, const struct flow_key *answer)
+/* Whether what has been decided about the packet that opened a flow is what becomes of it, as its answers show. */
+static __always_inline int same_path(const struct path *path, const struct flow_key *answer)
 {
-	if (path->vpc != vpc)
+	if (path->vpc != answer->vpc || v4(&path->source) != v4(&answer->dst) ||
+	    v4(&path->target) != v4(&answer->src) || path->target_port != answer->src_port)
 		return 0;
-	if (!path->outside_generation)
-		return 1;
-	if (path->vpc == OUTSIDE)
-		return v4(&path->address) == v4(&answer->dst) && nat_gives(path, answer->protocol, answer->dst_port);
-	return v4(&path->address) == v4(&answer->src) && path->target_port == answer->src_port;
+	return path->shown != SHOWN_BY_NAT || nat_gives(path, answer->protocol, answer->dst_port);
 }
 
 /*
@@ -145,12 +152,12 @@ static __noinline int recheck(const struct flow_key *key, struct flow *flow, __u
 {
 	const struct flow_key *original = key, *answer;
 	struct flow_key other;
-	struct path *path = new_path();
+	struct path *path;
 	struct flow *peer;
 	int reason;
 
 	/* Never true. */
-	if (!flow || !path)
+	if (!key || !flow)
 		return DROP_KERNEL_REFUSED;
 	peer_key(&other, flow, key->protocol);
 	answer = &other;
@@ -158,11 +165,14 @@ static __noinline int recheck(const struct flow_key *key, struct flow *flow, __u
 		original = &other;
 		answer = key;
 	}
+	path = new_path(original);
+	if (!path)
+		return DROP_KERNEL_REFUSED;
 	if (original->vpc == OUTSIDE)
 		reason = decide_inbound(original, epoch, path);
 	else
 		reason = decide_outbound(original, epoch, path);
-	if (!reason && !same_path(path, answer->vpc, answer))
+	if (!reason && !same_path(path, answer))
 		reason = DROP_PATH_CHANGED;
 	if (reason) {
 		bpf_map_delete_elem(&flows, &other);
@@ -253,7 +263,7 @@ static __always_inline int put(const struct flow_key *key, const struct flow *en
 
 /*
  * Whether the flow may go on: 0 or a drop reason. `inside` is the generation of the instances' VPC; `outside` that of
- * what lies outside, 0 for a flow between instances.
+ * what lies outside, 0 for a flow that has nothing to do with that.
  */
 static __always_inline int may_go_on(struct flow *flow, const struct packet *packet, __u32 inside, __u32 outside)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../packet.h"
+#include "route.h"
 
 /* Where what is sent to this address and port of the VPC leads, if elsewhere: from outside never to services, from inside
  * only there. */
@@ -21,12 +22,29 @@ static __always_inline const struct forward *forward_at(__u32 vpc, __u32 generat
 	return forward && (forward->vpc == SERVICES) == (vpc != OUTSIDE) ? forward : NULL;
 }
 
-/* The same for a flow: an echo is never forwarded. */
-static __always_inline const struct forward *forward_of(const struct flow_key *flow, __u32 generation)
+/* The same for a flow that is to this VPC's addresses: an echo has no port. */
+static __always_inline const struct forward *forward_of(const struct flow_key *flow, __u32 vpc, __u32 generation)
 {
 	if (flow->protocol == IPPROTO_ICMP)
 		return NULL;
-	return forward_at(flow->vpc, generation, &flow->dst, flow->protocol, flow->dst_port);
+	return forward_at(vpc, generation, &flow->dst, flow->protocol, flow->dst_port);
+}
+
+/* Where a flow to a public address leads: by its port, or whatever is sent there. 0 or a drop reason. */
+static __always_inline int find_target(const struct flow_key *flow, __u32 outside, struct path *path)
+{
+	const struct forward *forward = forward_of(flow, OUTSIDE, outside);
+
+	if (forward) {
+		path->target_port = forward->port;
+	} else {
+		forward = forward_at(OUTSIDE, outside, &flow->dst, 0, 0);
+		if (!forward)
+			return DROP_NO_FORWARD;
+	}
+	path->vpc = forward->vpc;
+	path->target = forward->address;
+	return 0;
 }
 
 /* Whether the address is one of those at which services are asked. */

@@ -32,7 +32,12 @@ static __always_inline int is_last_of(const struct port *port, __be32 address)
 	return bits >= 2 && bpf_ntohl(address) == (bpf_ntohl(v4(&port->subnet)) | hosts);
 }
 
-/* IPv4 from a port; 0 or a drop reason. What is for the gateway is seen to by the caller. */
+static __always_inline int is_echo_request(const struct packet *packet)
+{
+	return packet->key.protocol == IPPROTO_ICMP && !packet->echo_reply && !packet->error;
+}
+
+/* IPv4 from a port; 0 or a drop reason. What the gateway answers is seen to by the caller. */
 static __always_inline int guard_ipv4(struct __sk_buff *skb, const struct port *port, const struct packet *packet)
 {
 	const __u8 gateway[6] = GATEWAY_MAC;
@@ -49,7 +54,9 @@ static __always_inline int guard_ipv4(struct __sk_buff *skb, const struct port *
 		return DROP_MULTICAST;
 	if ((is_never_routed(to) && !is_for_services(to)) || to == v4(&port->address))
 		return DROP_MARTIAN;
-	return same_mac(ethernet->h_dest, gateway) ? 0 : DROP_WRONG_MAC;
+	if (!same_mac(ethernet->h_dest, gateway))
+		return DROP_WRONG_MAC;
+	return to == v4(&port->gateway) && !is_echo_request(packet) ? DROP_GATEWAY_ONLY : 0;
 }
 
 /* Makes the frame one back to where it came from. */
@@ -141,8 +148,9 @@ static __noinline int for_gateway(struct __sk_buff *skb, const struct packet *pa
 	struct echo *echo;
 	__u32 addresses;
 
-	if (!packet || packet->key.protocol != IPPROTO_ICMP || packet->echo_reply || packet->error)
-		return drop(skb, DROP_GATEWAY_ONLY);
+	/* Never true; it tells the verifier that this is no null pointer. */
+	if (!packet)
+		return drop(skb, DROP_KERNEL_REFUSED);
 	if (!packet->later &&
 	    bpf_l4_csum_replace(skb, L4 + offsetof(struct echo, checksum), bpf_htons(ICMP_ECHO_REQUEST << 8), 0, 2))
 		return drop(skb, DROP_KERNEL_REFUSED);

@@ -106,6 +106,36 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 	return 0;
 }
 
+static __always_inline void fragment_key(struct fragment_key *key, const struct __sk_buff *skb, const struct iphdr *ip)
+{
+	*key = (struct fragment_key){
+		.ifindex = skb->ifindex,
+		.src = ip->saddr,
+		.dst = ip->daddr,
+		.id = ip->id,
+		.protocol = ip->protocol,
+	};
+}
+
+/* Remembers a first part, once its sender has been found to be who it says; 0 or a drop reason. */
+static __noinline int remember_first(struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct iphdr *ip = frame(skb) + L3;
+	struct fragment first = {};
+	struct fragment_key key;
+
+	/* Never true; it tells the verifier that this is no null pointer. */
+	if (!packet || (void *)(ip + 1) > frame_end(skb))
+		return DROP_TRUNCATED;
+	first.deadline = packet->now + FRAGMENT_NS;
+	first.end = packet->first_end;
+	first.src_port = packet->key.src_port;
+	first.dst_port = packet->key.dst_port;
+	first.echo_reply = packet->echo_reply;
+	fragment_key(&key, skb, ip);
+	return bpf_map_update_elem(&fragments, &key, &first, BPF_ANY) ? DROP_FRAGMENT : 0;
+}
+
 /*
  * A part of a packet: the first one has the ports, and the others get them from there, if they come later and lie behind
  * it. 0 or a drop reason.
@@ -113,11 +143,10 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct iphdr *ip = frame(skb) + L3;
-	struct fragment_key key = { .ifindex = skb->ifindex };
 	void *end = frame_end(skb);
+	struct fragment_key key;
 	struct fragment *known;
 	__u32 length, offset;
-	int refused;
 
 	/* Never true; it tells the verifier that this is no null pointer. */
 	if (!packet || (void *)(ip + 1) > end)
@@ -126,23 +155,13 @@ static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *packe
 	offset = (bpf_ntohs(ip->frag_off) & FRAGMENT_OFFSET) * 8;
 	if (!length || offset + length > MAX_PAYLOAD || (ip->frag_off & bpf_htons(MORE_FRAGMENTS) && length % 8))
 		return DROP_BAD_FRAGMENT;
-	key.src = ip->saddr;
-	key.dst = ip->daddr;
-	key.id = ip->id;
-	key.protocol = ip->protocol;
 	if (!offset) {
-		struct fragment first = { .deadline = packet->now + FRAGMENT_NS, .end = length };
+		int refused = parse_transport(packet, (void *)(ip + 1), end, length);
 
-		refused = parse_transport(packet, (void *)(ip + 1), end, length);
-		if (refused)
-			return refused;
-		if (packet->error)
-			return DROP_BAD_FRAGMENT;
-		first.src_port = packet->key.src_port;
-		first.dst_port = packet->key.dst_port;
-		first.echo_reply = packet->echo_reply;
-		return bpf_map_update_elem(&fragments, &key, &first, BPF_ANY) ? DROP_FRAGMENT : 0;
+		packet->first_end = length;
+		return refused || !packet->error ? refused : DROP_BAD_FRAGMENT;
 	}
+	fragment_key(&key, skb, ip);
 	known = bpf_map_lookup_elem(&fragments, &key);
 	if (!known || packet->now >= known->deadline)
 		return DROP_FRAGMENT;

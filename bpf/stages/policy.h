@@ -3,17 +3,7 @@
 #pragma once
 
 #include "../packet.h"
-
-/* Whose rules are asked, which way, and about whom. */
-struct question {
-	__u32 vpc;
-	__u32 generation;
-	__u32 policy;
-	__u8 direction;
-	__u8 protocol;
-	__be16 port;
-	union addr peer;
-};
+#include "../path.h"
 
 static __always_inline __u32 class_of(const struct question *question)
 {
@@ -28,7 +18,17 @@ static __always_inline __u32 class_of(const struct question *question)
 	return class ? *class : 0;
 }
 
-/* Flat cost, however many rules there are: one lookup for the class, one or two for the rule. */
+static __always_inline int has_rule(struct rule_key *key, __u8 protocol)
+{
+	key->protocol = protocol;
+	if (bpf_map_lookup_elem(&rules, key))
+		return 1;
+	key->protocol = 0;
+	return bpf_map_lookup_elem(&rules, key) != NULL;
+}
+
+/* Flat cost, however many rules there are: one lookup for the class, then up to four for the rule. Those of class 0 hold for
+ * every peer. */
 static __noinline int allowed(const struct question *question)
 {
 	struct rule_key key = {
@@ -38,12 +38,13 @@ static __noinline int allowed(const struct question *question)
 		.policy = question->policy,
 		.class = class_of(question),
 		.direction = question->direction,
-		.protocol = question->protocol,
 		.port = question->port,
 	};
 
-	if (bpf_map_lookup_elem(&rules, &key))
+	if (has_rule(&key, question->protocol))
 		return 1;
-	key.protocol = 0;
-	return bpf_map_lookup_elem(&rules, &key) != NULL;
+	if (!key.class)
+		return 0;
+	key.class = 0;
+	return has_rule(&key, question->protocol);
 }

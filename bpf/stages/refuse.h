@@ -33,7 +33,7 @@ static __always_inline __u16 message_of(__u32 reason, __u32 vpc)
 	case DROP_NO_UPLINK:
 		return UNREACHABLE(0);
 	case DROP_NO_INSTANCE:
-	case DROP_HAIRPIN:
+	case DROP_NO_FORWARD:
 		return UNREACHABLE(1);
 	case DROP_TOO_LARGE:
 		return UNREACHABLE(4);

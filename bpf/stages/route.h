@@ -3,45 +3,7 @@
 #pragma once
 
 #include "../packet.h"
-
-/* What has been decided about a flow's first packet. */
-struct path {
-	/* Where its packets go: OUTSIDE, SERVICES or a VPC. */
-	__u32 vpc;
-	/* The generations that it was decided by: the instances' VPC's, and that of OUTSIDE or SERVICES if one end is there,
-	 * or 0. */
-	__u32 generation;
-	__u32 outside_generation;
-	/* To an instance: its port and Ethernet address. */
-	__u32 port;
-	__u8 mac[6];
-	/* What the forward's target is, or what the source becomes; first and last port of that. */
-	__be16 target_port;
-	union addr address;
-	__u16 first_port;
-	__u16 last_port;
-	/* As what a service sees the source. */
-	__be32 seen;
-};
-
-/* Beside the packet, since the stack is small. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct path);
-} path_now SEC(".maps");
-
-/* An empty one, for this packet. */
-static __always_inline struct path *new_path(void)
-{
-	__u32 zero = 0;
-	struct path *path = bpf_map_lookup_elem(&path_now, &zero);
-
-	if (path)
-		*path = (struct path){};
-	return path;
-}
+#include "../path.h"
 
 static __always_inline const struct endpoint *endpoint_of(__u32 vpc, __u32 generation, const union addr *address)
 {
@@ -86,30 +48,29 @@ static __always_inline int route_service(const struct forward *forward, const st
 
 	path->vpc = forward->vpc;
 	path->outside_generation = generation_of(forward->vpc, epoch);
-	path->address = forward->address;
+	path->target = forward->address;
 	path->target_port = forward->port;
-	path->seen = bpf_htonl(SEEN_NETWORK | (sender->port & ~SEEN_NETWORK));
-	receiver = endpoint_of(path->vpc, path->outside_generation, &path->address);
+	path->shown = SHOWN_AS_FREE;
+	map_v4(&path->source, bpf_htonl(SEEN_NETWORK | (sender->port & ~SEEN_NETWORK)));
+	receiver = endpoint_of(path->vpc, path->outside_generation, &path->target);
 	if (!receiver)
 		return DROP_NO_INSTANCE;
 	leads_to(path, receiver);
 	return 0;
 }
 
-/* Through a NAT gateway; 0 or a drop reason. */
-static __always_inline int route_nat(__u32 number, const struct flow_key *flow, __u32 epoch, struct path *path)
+/* Through a NAT: of a gateway, or of the sender's own public address; 0 or a drop reason. */
+static __always_inline int route_nat(__u32 number, __u32 epoch, struct path *path)
 {
 	struct number_key key = { .vpc = OUTSIDE, .generation = generation_of(OUTSIDE, epoch), .number = number };
 	const struct nat *nat = bpf_map_lookup_elem(&nats, &key);
 
 	if (!nat)
 		return DROP_NAT_GONE;
-	/* Its answer would come from an uplink, with a source that is martian there. */
-	if (uplink_of(key.generation, v4(&flow->dst)))
-		return DROP_HAIRPIN;
 	path->vpc = OUTSIDE;
 	path->outside_generation = key.generation;
-	path->address = nat->address;
+	path->source = nat->address;
+	path->shown = SHOWN_BY_NAT;
 	path->first_port = nat->first_port;
 	path->last_port = nat->last_port;
 	return 0;

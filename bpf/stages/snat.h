@@ -32,9 +32,9 @@ static __always_inline struct candidates candidates_of(const struct packet *pack
 		.wanted = nat_gives(path, packet->key.protocol, packet->key.src_port),
 	};
 
-	if (packet->key.vpc == OUTSIDE || path->vpc == SERVICES)
+	if (path->shown == SHOWN_AS_FREE)
 		return shown;
-	if (path->vpc != OUTSIDE)
+	if (path->shown != SHOWN_BY_NAT)
 		return within;
 	if (path->last_port < path->first_port || !has_ports(packet->key.protocol))
 		nat.tries = nat.count = 0;
@@ -42,21 +42,12 @@ static __always_inline struct candidates candidates_of(const struct packet *pack
 }
 
 /* What the first packet looks like as it leaves, but for its source port. */
-static __always_inline void translate(struct flow *entry, const struct packet *packet, const struct path *path)
+static __always_inline void translate(struct flow *entry, const struct path *path)
 {
-	const struct flow_key *key = &packet->key;
-
-	entry->src = key->src;
-	entry->dst = key->dst;
-	entry->dst_port = key->dst_port;
-	if (key->vpc == OUTSIDE || path->vpc == SERVICES) {
-		entry->dst = path->address;
-		entry->dst_port = path->target_port;
-	}
-	if (path->vpc == OUTSIDE)
-		entry->src = path->address;
-	else if (path->vpc == SERVICES)
-		map_v4(&entry->src, path->seen);
+	entry->src = path->source;
+	entry->dst = path->target;
+	entry->dst_port = path->target_port;
+	entry->vpc = path->vpc;
 }
 
 /* The reply entry, made of the original one. */
@@ -76,8 +67,7 @@ static __always_inline void reverse(struct flow *entry, const struct packet *pac
 
 static __always_inline void original(struct flow *entry, const struct packet *packet, const struct path *path)
 {
-	translate(entry, packet, path);
-	entry->vpc = path->vpc;
+	translate(entry, path);
 	entry->way = WAY_ORIGINAL;
 	entry->packets = 1;
 	entry->bytes = packet->length;
@@ -100,6 +90,13 @@ static __noinline int forget_closing(const struct packet *packet)
 /* Another flow has the port. */
 #define TAKEN -1
 
+/* Whether an instance that reaches itself by a public address would be its own other end. */
+static __always_inline int same_key(const struct flow_key *one, const struct flow_key *other)
+{
+	return one->vpc == other->vpc && v4(&one->src) == v4(&other->src) && v4(&one->dst) == v4(&other->dst) &&
+	       one->src_port == other->src_port && one->dst_port == other->dst_port;
+}
+
 /* Writes both entries for this source port: 0, TAKEN or a drop reason. */
 static __noinline int open_with(const struct packet *packet, const struct path *path, struct flow *entry, __be16 port)
 {
@@ -109,10 +106,11 @@ static __noinline int open_with(const struct packet *packet, const struct path *
 	/* Never true; it tells the verifier that these are no null pointers. */
 	if (!packet || !path || !entry)
 		return DROP_KERNEL_REFUSED;
-	translate(entry, packet, path);
+	translate(entry, path);
 	entry->src_port = port;
-	entry->vpc = path->vpc;
 	peer_key(&peer, entry, packet->key.protocol);
+	if (same_key(&peer, &packet->key))
+		return TAKEN;
 
 	reverse(entry, packet);
 	error = put(&peer, entry, &packet->key, packet->now);
@@ -130,19 +128,20 @@ static __noinline int open_with(const struct packet *packet, const struct path *
 }
 
 /* Whom a flow would be counted for. */
-static __always_inline void opened_for(struct address_key *owner, const struct packet *packet, const struct path *path)
+static __always_inline void opened_for(struct usage_key *owner, const struct packet *packet, const struct path *path)
 {
 	int from_outside = packet->key.vpc == OUTSIDE;
 
 	owner->vpc = from_outside ? path->vpc : packet->key.vpc;
-	owner->address = from_outside ? path->address : packet->key.src;
+	owner->kind = from_outside ? USAGE_IN : path->vpc == SERVICES ? USAGE_SERVICE : USAGE_OUT;
+	owner->address = from_outside ? path->target : packet->key.src;
 }
 
 /* Opens the flow: 0 or a drop reason. */
 static __noinline int open_flow(const struct packet *packet, const struct path *path)
 {
 	struct candidates candidates;
-	struct address_key owner = {};
+	struct usage_key owner = {};
 	struct flow entry = {};
 	__u32 random, step, i;
 	int refused;
@@ -156,8 +155,8 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 	candidates = candidates_of(packet, path);
 	entry.generation = path->generation;
 	entry.outside_generation = path->outside_generation;
-	entry.state = STATE_SYN_ORIGINAL;
-	entry.deadline = packet->now + timeout_of(STATE_SYN_ORIGINAL, packet->key.protocol);
+	entry.state = STATE_SYN_ORIGINAL | (path->vpc == SERVICES ? STATE_SERVICE : 0);
+	entry.deadline = packet->now + timeout_of(entry.state, packet->key.protocol);
 
 	if (packet->key.protocol == IPPROTO_TCP)
 		forget_closing(packet);
@@ -178,7 +177,7 @@ static __noinline int open_flow(const struct packet *packet, const struct path *
 		if (refused != TAKEN)
 			goto opened;
 	}
-	return path->vpc == OUTSIDE ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
+	return path->shown == SHOWN_BY_NAT ? DROP_NAT_PORTS_EXHAUSTED : DROP_TUPLE_IN_USE;
 opened:
 	if (!refused)
 		count_opened(&owner, packet->key.protocol);

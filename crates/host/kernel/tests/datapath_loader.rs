@@ -37,10 +37,19 @@ fn tables() -> Tables {
         let address = ip("10.0.0.4");
         tables.ports.insert(port, Port { vpc, address, mac, subnet, gateway: ip("10.0.0.1") });
         let own = tables.vpcs.entry(vpc).or_default();
-        own.endpoints.insert(address, Endpoint { port, mac, policy: PolicyId(3), routes: RouteTableId(4) });
+        own.endpoints.insert(
+            address,
+            Endpoint { port, mac, policy: PolicyId(3), routes: RouteTableId(4), nat: Some(NatId(5)) },
+        );
         own.endpoints.insert(
             ip("10.0.0.5"),
-            Endpoint { port: PortId(99), mac, policy: PolicyId(3), routes: RouteTableId(4) },
+            Endpoint {
+                port: PortId(99),
+                mac,
+                policy: PolicyId(3),
+                routes: RouteTableId(4),
+                nat: Some(NatId(5)),
+            },
         );
         for (prefix, class) in [("0.0.0.0/0", 1), ("10.0.0.0/25", 2), ("10.0.0.4/32", 3)] {
             own.classes.insert(prefix.parse().unwrap(), ClassId(class));

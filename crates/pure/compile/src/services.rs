@@ -65,6 +65,6 @@ pub(crate) fn add_port(tables: &mut Tables, id: PortId) {
     let Some(subnet) = subnet() else { return };
     let vpc = VpcId::SERVICES;
     tables.ports.insert(id, Port { vpc, address: SERVER, mac: MAC, subnet, gateway: GATEWAY });
-    let endpoint = Endpoint { port: id, mac: MAC, policy: PolicyId(0), routes: RouteTableId(0) };
+    let endpoint = Endpoint { port: id, mac: MAC, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
     tables.vpcs.entry(vpc).or_default().endpoints.insert(SERVER, endpoint);
 }

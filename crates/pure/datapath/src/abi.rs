@@ -22,6 +22,8 @@ pub const TCP_CLOSED_NS: u64 = 10 * SECOND_NS;
 pub const UDP_ONE_WAY_NS: u64 = 30 * SECOND_NS;
 /// The same, once both sides have sent. RFC 4787 REQ-5 asks for 120 s.
 pub const UDP_BOTH_WAYS_NS: u64 = 180 * SECOND_NS;
+/// The same, to a service, which answers at once: a question of a name is one flow.
+pub const UDP_SERVICE_NS: u64 = 10 * SECOND_NS;
 /// ICMP echo. RFC 5508 REQ-2 asks for 60 s.
 pub const ICMP_ECHO_NS: u64 = 30 * SECOND_NS;
 
@@ -40,6 +42,8 @@ pub const STATE_FIN_ORIGINAL: u32 = 1 << 3;
 pub const STATE_FIN_REPLY: u32 = 1 << 4;
 /// State bit: either direction has sent a RST.
 pub const STATE_RST: u32 = 1 << 5;
+/// State bit: the flow is to a service. It has it from its first packet.
+pub const STATE_SERVICE: u32 = 1 << 6;
 
 /// 240.0.0.0/4, whose addresses nobody else has: a service sees an instance as its port's index in there.
 pub const SEEN_NETWORK: u32 = 0xf000_0000;
@@ -52,6 +56,9 @@ pub const NAME_SERVICE_PORT: u16 = 53;
 
 /// The port that stands for an echo request in keys and rules: type 8, code 0, as two bytes.
 pub const ECHO_REQUEST: u16 = 0x0800;
+
+/// Of flows to services there may be as many as of others, divided by two to this power.
+pub const SERVICE_QUOTA_SHIFT: u32 = 3;
 
 /// How many other ports are tried when the wanted one is taken.
 pub const PORT_TRIES: u32 = 16;
@@ -220,8 +227,6 @@ pub enum DropReason {
     NoPublicAddress = 67,
     /// A route to a NAT gateway that is not there.
     NatGone = 68,
-    /// From an instance to an address of a pool: not turned around yet.
-    Hairpin = 69,
 
     // snat
     /// The NAT gateway has no free port towards this remote end.

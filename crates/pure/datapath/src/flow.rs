@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::fragments::{FirstFragment, FragmentKey, Fragments};
 pub use self::table::{FlowTable, Insert};
 pub use self::usage::Quotas;
-pub(crate) use self::usage::{Usages, is_half_open, owner};
+pub(crate) use self::usage::{Kind, Owner, Usages, is_half_open, owner};
 use crate::VpcId;
 use crate::abi::{
     ICMP_ECHO_NS, REFRESH_DIVISOR, STATE_ACK_ORIGINAL, STATE_FIN_ORIGINAL, STATE_FIN_REPLY, STATE_RST,
-    STATE_SYN_ORIGINAL, STATE_SYN_REPLY, TCP_CLOSED_NS, TCP_CLOSING_NS, TCP_ESTABLISHED_NS, TCP_HALF_OPEN_NS,
-    UDP_BOTH_WAYS_NS, UDP_ONE_WAY_NS, Way,
+    STATE_SERVICE, STATE_SYN_ORIGINAL, STATE_SYN_REPLY, TCP_CLOSED_NS, TCP_CLOSING_NS, TCP_ESTABLISHED_NS,
+    TCP_HALF_OPEN_NS, UDP_BOTH_WAYS_NS, UDP_ONE_WAY_NS, UDP_SERVICE_NS, Way,
 };
 
 /// The protocols that flows are made of.
@@ -135,9 +135,9 @@ pub struct Flow {
     pub state: State,
     /// From this time on the entry is absent. The same in both entries.
     pub deadline_ns: u64,
-    /// The generation of the flow's VPC at the last full decision. The same in both entries.
+    /// The generation of the flow's VPC, or the sum of those of its two, at the last full decision. The same in both entries.
     pub generation: u32,
-    /// The generation of VPC 0, or of the services, at the last full decision; 0 if the flow stays inside its VPC. The same in both entries.
+    /// The generation of VPC 0, or of the services, at the last full decision; 0 if the flow has nothing to do with these. The same in both entries.
     pub outside_generation: u32,
     /// How many packets went this way.
     pub packets: u64,
@@ -194,6 +194,8 @@ pub struct State(pub u32);
 impl State {
     /// After a flow's first packet.
     pub const NEW: Self = Self(STATE_SYN_ORIGINAL);
+    /// The same, if the flow is to a service.
+    pub const NEW_TO_SERVICE: Self = Self(STATE_SYN_ORIGINAL | STATE_SERVICE);
 
     /// Whether one of these bits is set.
     pub fn has(self, bits: u32) -> bool {
@@ -233,6 +235,7 @@ impl State {
         let both_fins = self.has(STATE_FIN_ORIGINAL) && self.has(STATE_FIN_REPLY);
         match protocol {
             Protocol::Icmp => ICMP_ECHO_NS,
+            Protocol::Udp | Protocol::Other(_) if self.has(STATE_SERVICE) => UDP_SERVICE_NS,
             Protocol::Udp | Protocol::Other(_) if self.has(STATE_SYN_REPLY) => UDP_BOTH_WAYS_NS,
             Protocol::Udp | Protocol::Other(_) => UDP_ONE_WAY_NS,
             Protocol::Tcp if self.has(STATE_RST) || both_fins => TCP_CLOSED_NS,

@@ -11,6 +11,7 @@ mod drop;
 mod explain;
 mod flow;
 mod outcome;
+mod path;
 pub mod pipeline;
 mod stages;
 mod tables;

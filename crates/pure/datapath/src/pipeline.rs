@@ -21,7 +21,9 @@
 //!    - Miss: `notSyn` for TCP but SYN without ACK, FIN and RST; `noEchoRequest` for an echo reply.
 //! 4. For a miss, `noEndpoint` (source). **dnat**: `noService`; a service needs no rule, and **route** asks for nothing but
 //!    that it is there (`noInstance`). Else **egress policy**: `egressDenied`. **route**: `noRoute`, `blackhole`,
-//!    `noInstance`, `noPublicAddress`, `natGone`, `hairpin`. **ingress policy**, for local ones: `ingressDenied`.
+//!    `noInstance`, `noPublicAddress`, `natGone`. What goes out to an address of a pool comes in again, with the source that
+//!    the NAT gives it: **dnat** (`noForward`) and **route** (`noInstance`, `martian`) as from an uplink. **ingress policy**,
+//!    for local ones and these: `ingressDenied`.
 //! 5. **deliver**, first half: `ttlExceeded`; `noUplink` and `tooLarge` to the outside (source as it leaves), `noInstance` (hits) to an
 //!    instance (destination as it leaves).
 //! 6. For a miss, `instanceQuota`, `vpcQuota`, **snat** and the entries: `natPortsExhausted`, `tupleInUse`, `flowTableFull`. For a hit, state,
@@ -49,7 +51,8 @@ use madang_wire::ethernet::EtherType;
 use madang_wire::{arp, ethernet, ipv4};
 
 use crate::abi::{DropReason, Stage};
-use crate::stages::conntrack::{self, Lookup, Opening};
+use crate::path::{Path, Shown};
+use crate::stages::conntrack::{self, Lookup};
 use crate::stages::deliver::{self, Exit, Leaving};
 use crate::stages::guard::{self, Passed};
 use crate::stages::parse::{self, Arrival, Frame, Packet, Payload, Quoted};
@@ -58,8 +61,8 @@ use crate::stages::{dnat, policy, refuse, snat};
 use crate::trace::Trace;
 use crate::view::View;
 use crate::{
-    Entry, FlowKey, FlowTable, Forward, Generations, Outcome, Port, PortId, Protocol, Tables, Tuple, Uplink,
-    UplinkId, Verdict, VpcId,
+    Entry, FlowKey, FlowTable, Generations, Outcome, Port, PortId, Protocol, Tables, Uplink, UplinkId,
+    Verdict, VpcId,
 };
 
 /// A packet from an instance: ingress of the host's side of its port.
@@ -136,17 +139,21 @@ impl<T: Trace> Run<'_, T> {
                 guard::answer_arp(bytes, &arp, crate::GATEWAY_MAC);
                 Ok(answered)
             }
-            Payload::Ipv4(packet) => match guard::ipv4_from_port(id, port, &ethernet, &packet, self.trace)? {
-                Passed::On => {
-                    let hook = Hook::Port(port);
-                    let forwarded = self.forward(&hook, &packet, bytes);
-                    forwarded.or_else(|reason| self.refuse((&hook, id.0), &packet, bytes, reason))
+            Payload::Ipv4(packet) => {
+                let passed = guard::ipv4_from_port(id, port, &ethernet, &packet, self.trace)?;
+                self.remember_first(&packet);
+                match passed {
+                    Passed::On => {
+                        let hook = Hook::Port(port);
+                        let forwarded = self.forward(&hook, &packet, bytes);
+                        forwarded.or_else(|reason| self.refuse((&hook, id.0), &packet, bytes, reason))
+                    }
+                    Passed::GatewayEcho => {
+                        guard::answer_echo(bytes, &packet);
+                        Ok(answered)
+                    }
                 }
-                Passed::GatewayEcho => {
-                    guard::answer_echo(bytes, &packet);
-                    Ok(answered)
-                }
-            },
+            }
         }
     }
 
@@ -170,6 +177,7 @@ impl<T: Trace> Run<'_, T> {
             }
             Payload::Ipv4(packet) => {
                 guard::ipv4_from_uplink(self.view, &packet, self.trace)?;
+                self.remember_first(&packet);
                 let forwarded = self.forward(&Hook::Uplink, &packet, bytes);
                 forwarded.or_else(|reason| self.refuse((&Hook::Uplink, id.0), &packet, bytes, reason))
             }
@@ -177,8 +185,15 @@ impl<T: Trace> Run<'_, T> {
     }
 
     fn parse(&mut self, interface: u32, bytes: &[u8]) -> Result<Frame, DropReason> {
-        let (now_ns, fragments) = (self.now_ns, &mut self.flows.fragments);
-        parse::frame(bytes, &mut Arrival { interface, now_ns, fragments }, self.trace)
+        let (now_ns, fragments) = (self.now_ns, &self.flows.fragments);
+        parse::frame(bytes, &Arrival { interface, now_ns, fragments }, self.trace)
+    }
+
+    /// Remembers a first part, once its sender has been found to be who it says.
+    fn remember_first(&mut self, packet: &Packet) {
+        if let Some((key, first)) = packet.first {
+            self.flows.fragments.remember(key, first, self.now_ns);
+        }
     }
 
     /// What is the same from both hooks: a flow is known or decided, then the packet leaves.
@@ -187,19 +202,22 @@ impl<T: Trace> Run<'_, T> {
             return self.relate(hook, packet, about, bytes);
         }
         let key = FlowKey { vpc: hook.vpc(), tuple: packet.tuple, protocol: packet.protocol };
+        let sent_to = packet.tuple.destination;
         let (leaving, exit, translated) = match conntrack::lookup(self, &key, packet)? {
             Lookup::Hit(flow) => {
-                let leaving = hook.leaving(flow.target, flow.translated.source, flow.translated.destination);
+                let leaving =
+                    hook.leaving(sent_to, flow.target, flow.translated.source, flow.translated.destination);
                 let exit = self.exit(&leaving, packet)?;
                 conntrack::advance(self, &key, &flow, packet);
                 (leaving, exit, flow.translated)
             }
             Lookup::Miss { reopens } => {
-                let decided = self.decide(&key)?;
-                let leaving = decided.leaving(hook, &packet.tuple);
+                let path = decide(self, &key)?;
+                let leaving = hook.leaving(sent_to, path.vpc, path.tuple.source, path.tuple.destination);
                 let exit = self.exit(&leaving, packet)?;
-                let translated = self.open(&key, reopens, packet, &decided)?;
-                (leaving, exit, translated)
+                let opened = conntrack::open(self, key, reopens, packet, &path);
+                snat::say(&packet.tuple, &opened, self.trace);
+                (leaving, exit, opened?)
             }
         };
         deliver::say(exit, &leaving, &translated, packet, self.trace);
@@ -253,57 +271,12 @@ impl<T: Trace> Run<'_, T> {
             packet.tuple.destination == about.tuple.source && (is_end || key.vpc == VpcId::OUTSIDE);
         let flow = conntrack::related(self, &key, &answer, concerns)?;
         let source = if is_end { flow.translated.source } else { packet.tuple.source };
-        let leaving = hook.leaving(flow.target, source, flow.translated.destination);
+        let leaving =
+            hook.leaving(packet.tuple.destination, flow.target, source, flow.translated.destination);
         let exit = self.exit(&leaving, packet)?;
         deliver::say(exit, &leaving, &flow.translated, packet, self.trace);
         deliver::rewrite_error(bytes, packet, about, &flow.translated, &leaving, exit);
         Ok(exit.outcome())
-    }
-
-    fn decide(&mut self, key: &FlowKey) -> Result<Decided, DropReason> {
-        if key.vpc == VpcId::OUTSIDE {
-            return decide_inbound(self, &key.tuple, key.protocol).map(Decided::In);
-        }
-        Ok(match decide_outbound(self, key.vpc, &key.tuple, key.protocol)? {
-            Destination::Instance(_) => Decided::Within(key.vpc),
-            Destination::Nat(nat) => Decided::Out(nat.clone()),
-            Destination::Service(service, seen) => Decided::Service(service, seen),
-        })
-    }
-
-    fn open(
-        &mut self,
-        key: &FlowKey,
-        reopens: bool,
-        packet: &Packet,
-        decided: &Decided,
-    ) -> Result<Tuple, DropReason> {
-        let (tuple, random) = (packet.tuple, self.random);
-        let owner = match decided {
-            Decided::In(Forward { vpc, address, .. }) => (*vpc, *address),
-            _ => (key.vpc, tuple.source),
-        };
-        let opening = |target, exhausted| Opening { key: *key, target, reopens, exhausted, owner };
-        let opened = match decided {
-            Decided::Within(vpc) => {
-                conntrack::open(self, &opening(*vpc, DropReason::TupleInUse), packet, [tuple].into_iter())
-            }
-            Decided::Out(nat) => {
-                let opening = opening(VpcId::OUTSIDE, DropReason::NatPortsExhausted);
-                conntrack::open(self, &opening, packet, snat::outbound(tuple, key.protocol, nat, random))
-            }
-            Decided::In(Forward { vpc, address, port }) => {
-                let opening = opening(*vpc, DropReason::TupleInUse);
-                conntrack::open(self, &opening, packet, snat::inbound(tuple, (*address, *port), random))
-            }
-            Decided::Service(Forward { vpc, address, port }, seen) => {
-                let opening = opening(*vpc, DropReason::TupleInUse);
-                let tuple = Tuple { source: *seen, ..tuple };
-                conntrack::open(self, &opening, packet, snat::inbound(tuple, (*address, *port), random))
-            }
-        };
-        snat::say(&tuple, &opened, self.trace);
-        opened
     }
 }
 
@@ -321,69 +294,58 @@ impl Hook<'_> {
         }
     }
 
-    fn leaving(&self, target: VpcId, source: IpAddr, destination: IpAddr) -> Leaving {
+    /// How a packet to `sent_to` leaves.
+    fn leaving(&self, sent_to: IpAddr, target: VpcId, source: IpAddr, destination: IpAddr) -> Leaving {
+        let far = |port: &Port| [sent_to, destination].iter().any(|end| !port.subnet.contains(*end));
         let routed = match self {
-            Self::Port(port) => target == VpcId::OUTSIDE || !port.subnet.contains(destination),
+            Self::Port(port) => target == VpcId::OUTSIDE || far(port),
             Self::Uplink => true,
         };
         Leaving { target, source, destination, routed }
     }
 }
 
-/// Where a new flow goes.
-enum Decided {
-    Within(VpcId),
-    Out(crate::Nat),
-    In(Forward),
-    /// To a service, which sees the sender as this address.
-    Service(Forward, IpAddr),
-}
-
-impl Decided {
-    fn leaving(&self, hook: &Hook<'_>, tuple: &Tuple) -> Leaving {
-        match self {
-            Self::Within(vpc) => hook.leaving(*vpc, tuple.source, tuple.destination),
-            Self::Out(nat) => hook.leaving(VpcId::OUTSIDE, nat.address, tuple.destination),
-            Self::In(forward) => hook.leaving(forward.vpc, tuple.source, forward.address),
-            Self::Service(service, seen) => hook.leaving(service.vpc, *seen, service.address),
-        }
+/// Whether a flow may be opened, and what becomes of it.
+pub(crate) fn decide<T: Trace>(run: &mut Run<'_, T>, key: &FlowKey) -> Result<Path, DropReason> {
+    let (view, trace) = (run.view, &mut *run.trace);
+    match key.vpc {
+        VpcId::OUTSIDE => decide_inbound(view, key, trace),
+        _ => decide_outbound(view, key, trace),
     }
 }
 
 /// What a flow that an instance opens needs: to a service nothing; else the sender's rules, a route, and the receiver's rules
-/// if that is an instance.
-pub(crate) fn decide_outbound<'a, T: Trace>(
-    run: &mut Run<'a, T>,
-    vpc: VpcId,
-    tuple: &Tuple,
-    protocol: Protocol,
-) -> Result<Destination<'a>, DropReason> {
-    let (view, trace) = (run.view, &mut *run.trace);
-    let sender = policy::sender(view, vpc, tuple.source, trace)?;
-    if let Some(service) = dnat::service(view, vpc, tuple, protocol, trace)? {
-        return route::service(view, service, sender, trace);
+/// if that is an instance. What goes out to a public address here comes back in.
+fn decide_outbound(view: View<'_>, key: &FlowKey, trace: &mut impl Trace) -> Result<Path, DropReason> {
+    let FlowKey { vpc, tuple, protocol } = key;
+    let sender = policy::sender(view, *vpc, tuple.source, trace)?;
+    if let Some(service) = dnat::service(view, *vpc, tuple, *protocol, trace)? {
+        return route::service(view, service, sender, Path::of(key), trace);
     }
-    policy::egress(view, vpc, sender, tuple, protocol, trace)?;
-    let destination = route::outbound(view, vpc, sender, tuple.destination, trace)?;
-    if let Destination::Instance(receiver) = destination {
-        policy::ingress(view, vpc, receiver, tuple, protocol, trace)?;
+    policy::egress(view, *vpc, sender, tuple, *protocol, trace)?;
+    match route::outbound(view, *vpc, sender, tuple.destination, trace)? {
+        Destination::Instance(receiver) => {
+            policy::ingress(view, *vpc, receiver, tuple, *protocol, trace)?;
+            Ok(Path::of(key))
+        }
+        Destination::Nat(nat) if view.pool_address(tuple.destination).is_some() => {
+            admit(view, *protocol, dnat::forward(view, *protocol, Path::of(key).through(nat), trace)?, trace)
+        }
+        Destination::Nat(nat) => Ok(Path::of(key).through(nat)),
     }
-    Ok(destination)
 }
 
-/// What a flow that someone outside opens needs: a forward, an instance there, and its rules, which see the source as it is
-/// and the port as the instance sees it.
-pub(crate) fn decide_inbound<T: Trace>(
-    run: &mut Run<'_, T>,
-    tuple: &Tuple,
-    protocol: Protocol,
-) -> Result<Forward, DropReason> {
-    let (view, trace) = (run.view, &mut *run.trace);
-    let forward = dnat::forward(view, tuple, protocol, trace)?;
-    let receiver = route::inbound(view, forward, tuple.source, trace)?;
-    let tuple = Tuple { destination: forward.address, destination_port: forward.port, ..*tuple };
-    policy::ingress(view, forward.vpc, receiver, &tuple, protocol, trace)?;
-    Ok(forward)
+/// What a flow that someone outside opens needs: a forward, an instance there, and its rules.
+fn decide_inbound(view: View<'_>, key: &FlowKey, trace: &mut impl Trace) -> Result<Path, DropReason> {
+    let path = Path { shown: Shown::AsFree, ..Path::of(key) };
+    admit(view, key.protocol, dnat::forward(view, key.protocol, path, trace)?, trace)
+}
+
+/// Whether an instance takes what comes from elsewhere than its own VPC. Its rules see the source, and the port, as it does.
+fn admit(view: View<'_>, protocol: Protocol, path: Path, trace: &mut impl Trace) -> Result<Path, DropReason> {
+    let receiver = route::inbound(view, &path, trace)?;
+    policy::ingress(view, path.vpc, receiver, &path.tuple, protocol, trace)?;
+    Ok(path)
 }
 
 /// Whether what an uplink brings is for an address of a pool at it.

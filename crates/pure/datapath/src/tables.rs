@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use madang_addr::{Mac, Prefix};
 use serde::{Deserialize, Serialize};
 
-use crate::Protocol;
-
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -42,7 +40,7 @@ number!(
     RouteTableId
 );
 number!(
-    /// A NAT gateway.
+    /// A NAT: of a gateway, or of an instance that has a public address of its own. Not 0.
     NatId
 );
 
@@ -121,6 +119,8 @@ pub struct Endpoint {
     pub policy: PolicyId,
     /// The routes that hold for what it sends.
     pub routes: RouteTableId,
+    /// Through which NAT it goes out, if it has a public address of its own.
+    pub nat: Option<NatId>,
 }
 
 /// Where packets go.
@@ -144,7 +144,7 @@ pub struct Rule {
     pub policy: PolicyId,
     /// In or out, as the instance sees it.
     pub direction: Direction,
-    /// The peer.
+    /// The peer; class 0: every one.
     pub class: ClassId,
     /// The IP protocol's number; none: every one.
     pub protocol: Option<u8>,
@@ -222,7 +222,7 @@ pub struct Outside {
     pub uplinks: BTreeMap<UplinkId, Uplink>,
     /// The pools' addresses, and where each is reached.
     pub addresses: BTreeMap<IpAddr, UplinkId>,
-    /// The NAT gateways.
+    /// The NATs.
     pub nats: BTreeMap<NatId, Nat>,
     /// The forwarded ports.
     #[serde(with = "pairs")]
@@ -240,7 +240,7 @@ pub struct Uplink {
     pub mtu: u16,
 }
 
-/// A NAT gateway.
+/// A NAT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nat {
     /// What the outside sees.
@@ -251,14 +251,8 @@ pub struct Nat {
     pub last_port: u16,
 }
 
-impl Nat {
-    /// Whether it gives this source port to flows of the protocol.
-    pub(crate) fn gives(&self, protocol: Protocol, port: u16) -> bool {
-        !protocol.has_ports() || (self.first_port..=self.last_port).contains(&port)
-    }
-}
-
-/// An address, protocol and port that stand for others: of a public address, or of a service.
+/// An address, protocol and port that stand for others: of a public address, or of a service. Protocol and port 0: whatever
+/// is sent to the public address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ForwardKey {
     /// The address.
@@ -269,6 +263,13 @@ pub struct ForwardKey {
     pub port: u16,
 }
 
+impl ForwardKey {
+    /// Whatever is sent to the address.
+    pub fn whole(address: IpAddr) -> Self {
+        Self { address, protocol: 0, port: 0 }
+    }
+}
+
 /// Where it leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
@@ -276,7 +277,7 @@ pub struct Forward {
     pub vpc: VpcId,
     /// The instance's or service's address.
     pub address: IpAddr,
-    /// Its port.
+    /// Its port; of a whole address none, since ports stay.
     pub port: u16,
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod flow;
 mod fragments;
 mod guard;
+mod hairpin;
 mod numbers;
 mod parse;
 mod policy;
@@ -89,7 +90,8 @@ impl World {
             let subnet = Prefix::containing(address(port).into(), 24).unwrap();
             let (address, mac, gateway) = (address(port).into(), mac(port), subnet.nth(1).unwrap());
             tables.ports.insert(port, Port { vpc, address, mac, subnet, gateway });
-            let endpoint = Endpoint { port, mac, policy: PolicyId(policy), routes: RouteTableId(routes) };
+            let (policy, routes) = (PolicyId(policy), RouteTableId(routes));
+            let endpoint = Endpoint { port, mac, policy, routes, nat: None };
             tables.vpcs.entry(vpc).or_default().endpoints.insert(address, endpoint);
         }
         let vpc = tables.vpcs.get_mut(&VPC).unwrap();

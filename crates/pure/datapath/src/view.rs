@@ -57,11 +57,15 @@ impl<'a> View<'a> {
         })
     }
 
-    /// A rule that allows it: for the protocol or for all, of the longest port prefix.
+    /// A rule that allows it: about the peer's class or about every peer, for the protocol or for all, of the longest port
+    /// prefix.
     pub(crate) fn rule(self, vpc: VpcId, asked: Asked) -> Option<Rule> {
         let rules = &self.vpc(vpc)?.rules;
         let Asked { policy, direction, class, protocol, port } = asked;
-        [Some(protocol.number()), None].into_iter().find_map(|protocol| {
+        let kinds = [class, ClassId(0)]
+            .into_iter()
+            .flat_map(|class| [(class, Some(protocol.number())), (class, None)]);
+        kinds.into_iter().find_map(|(class, protocol)| {
             let at = |ports| Rule { policy, direction, class, protocol, ports };
             let mut length = 16;
             loop {
@@ -86,12 +90,12 @@ impl<'a> View<'a> {
         self.outside()?.addresses.get(&address).copied()
     }
 
-    /// A NAT gateway.
+    /// A NAT.
     pub(crate) fn nat(self, nat: NatId) -> Option<&'a Nat> {
         self.outside()?.nats.get(&nat)
     }
 
-    /// Where a public port leads: never to services.
+    /// Where a public port or address leads: never to services.
     pub(crate) fn forward(self, key: ForwardKey) -> Option<Forward> {
         self.outside()?.forwards.get(&key).copied().filter(|forward| forward.vpc != VpcId::SERVICES)
     }

@@ -7,7 +7,7 @@ use zerocopy::byteorder::network_endian::U16 as Be16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The version of these layouts, and part of where they are pinned.
-pub(crate) const ABI: u32 = 1;
+pub(crate) const ABI: u32 = 2;
 
 macro_rules! records {
     ($($(#[$doc:meta])* struct $name:ident { $($field:ident: $type:ty,)* } = $size:literal)*) => {$(
@@ -37,7 +37,7 @@ records! {
 
     struct AddressKey { vpc: u32, generation: u32, address: Addr, } = 24
 
-    struct EndpointRecord { port: u32, policy: u32, routes: u32, mac: [u8; 6], pad: [u8; 2], } = 20
+    struct EndpointRecord { port: u32, policy: u32, routes: u32, nat: u32, mac: [u8; 6], pad: [u8; 2], } = 24
 
     struct ClassKey { length: u32, vpc: u32, generation: u32, address: Addr, } = 28
 

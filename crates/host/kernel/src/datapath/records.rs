@@ -181,9 +181,15 @@ impl Records {
     fn add_vpc(&mut self, vpc: u32, own: &VpcTables) {
         let generation = 0;
         self.endpoints.extend(own.endpoints.iter().map(|(address, endpoint)| {
-            let Endpoint { port, mac, policy, routes } = endpoint;
-            let record =
-                EndpointRecord { port: port.0, policy: policy.0, routes: routes.0, mac: mac.0, pad: [0; 2] };
+            let Endpoint { port, mac, policy, routes, nat } = endpoint;
+            let record = EndpointRecord {
+                port: port.0,
+                policy: policy.0,
+                routes: routes.0,
+                nat: nat.map_or(0, |nat| nat.0),
+                mac: mac.0,
+                pad: [0; 2],
+            };
             (AddressKey { vpc, generation, address: (*address).into() }, record)
         }));
         self.classes.extend(own.classes.iter().map(|(prefix, class)| {
@@ -279,12 +285,13 @@ impl Records {
     /// What these say of one VPC, if they are all its own.
     pub(super) fn vpc_tables(&self) -> Result<VpcTables, Error> {
         let endpoints = self.endpoints.iter().map(|(key, record)| {
-            let EndpointRecord { port, policy, routes, mac, .. } = *record;
+            let EndpointRecord { port, policy, routes, nat, mac, .. } = *record;
             let endpoint = Endpoint {
                 port: PortId(port),
                 mac: Mac(mac),
                 policy: PolicyId(policy),
                 routes: RouteTableId(routes),
+                nat: (nat != 0).then_some(NatId(nat)),
             };
             (key.address.into(), endpoint)
         });

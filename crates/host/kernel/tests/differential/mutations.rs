@@ -21,12 +21,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "stages/conntrack.h",
-        "if (!reason && !same_path(path, answer->vpc, answer))",
+        "if (!reason && !same_path(path, answer))",
         "if (!reason && path->vpc != answer->vpc)",
     ),
     ("stages/policy.h", ".direction = question->direction,", ".direction = EGRESS,"),
     ("stages/dnat.h", "(forward->vpc == SERVICES) == (vpc != OUTSIDE)", "forward->vpc"),
-    ("stages/route.h", "if (uplink_of(key.generation, v4(&flow->dst)))", "if (!nat->last_port)"),
+    ("stages/route.h", "path->source = nat->address;", ""),
+    ("decide.h", "path->generation += generation;", ""),
+    ("decide.h", "if (refused || !uplink_of(path->outside_generation, v4(&flow->dst)))", "if (1)"),
+    ("stages/snat.h", "if (same_key(&peer, &packet->key))", "if (0)"),
+    ("stages/policy.h", "key.class = 0;", "return 0;"),
     ("stages/snat.h", "step = random >> 16 | 1;", "step = random >> 17 | 1;"),
     (
         "stages/snat.h",
@@ -35,9 +39,10 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("stages/deliver.h", "flags = BPF_F_MARK_MANGLED_0;", "flags = 0;"),
     ("stages/refuse.h", "error.icmp.sequence = bpf_htons(mtu);", "error.icmp.sequence = mtu;"),
-    ("decide.h", "question.peer = flow->src;", ""),
+    ("decide.h", "path->question.peer = flow->src;", ""),
     ("forward.h", "if (packet->routed && packet->ttl <= 1)", "if (packet->routed && !packet->ttl)"),
-    ("quota.h", "usage->flows >= most ||", "usage->flows > most ||"),
+    ("quota.h", "usage->flows >= most >> shift ||", "usage->flows > most >> shift ||"),
+    ("quota.h", "? USAGE_IN : flow->state", "? USAGE_OUT : flow->state"),
 ];
 
 #[test]

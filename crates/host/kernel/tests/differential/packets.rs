@@ -64,7 +64,7 @@ impl Packets<'_> {
             0 => port.gateway,
             1 => *random.pick(&[ip(255, 255, 255, 255), ip(224, 0, 0, 1), ip(127, 0, 0, 1), ip(0, 1, 2, 3)]),
             2 => *random.pick(&[port.subnet.last(), port.subnet.address(), port.address, ip(10, 0, 0, 200)]),
-            3 => *random.pick(&pool()),
+            3 | 13 | 14 => *random.pick(&pool()),
             10..=12 => *random.pick(&services()),
             4..=9 => *random.pick(&remotes()),
             _ => match neighbours {
@@ -91,8 +91,10 @@ impl Packets<'_> {
         if !keys.is_empty() && !random.once_in(6) {
             let key = *random.pick(&keys);
             destination = key.address;
-            transport.protocol = key.protocol;
-            transport.destination_port = key.port;
+            if key.protocol != 0 {
+                transport.protocol = key.protocol;
+                transport.destination_port = key.port;
+            }
         }
         let frame = build(random, uplink.mac, Mac([2, 9, 9, 9, 9, 9]), source, destination, transport);
         Arrival { ifindex: id.0, uplink: true, frame }

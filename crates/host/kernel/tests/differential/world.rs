@@ -73,7 +73,8 @@ fn make_services(random: &mut Random, tables: &mut Tables, free: &mut impl Itera
     for own in tables.vpcs.values_mut() {
         make_asked(random, own);
     }
-    let endpoint = Endpoint { port: PortId(port), mac, policy: PolicyId(0), routes: RouteTableId(0) };
+    let endpoint =
+        Endpoint { port: PortId(port), mac, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
     let endpoints = [(address, endpoint)].into();
     tables.vpcs.insert(vpc, VpcTables { endpoints, ..VpcTables::default() });
 }
@@ -181,6 +182,7 @@ fn add_endpoint(
         mac: mac(port.unwrap_or(5000)),
         policy: policy(random),
         routes: RouteTableId(u32::try_from(random.between(1, 3)).unwrap()),
+        nat: random.once_in(2).then(|| NatId(u32::try_from(random.between(1, 4)).unwrap())),
     };
     if let Some(port) = port {
         let gateway = subnet.nth(1).unwrap();
@@ -210,7 +212,7 @@ fn make_routes(random: &mut Random, own: &mut VpcTables, table: RouteTableId) {
 fn route(random: &mut Random, local: bool) -> Route {
     match random.below(12) {
         0 => Route::Blackhole,
-        1 => Route::Internet,
+        1 | 3 | 4 => Route::Internet,
         2 => Route::Local,
         _ if local => Route::Local,
         // The last one is not there.
@@ -248,11 +250,10 @@ fn rule(random: &mut Random) -> Rule {
 
 fn make_forwards(random: &mut Random, tables: &mut Tables) {
     for _ in 0..random.between(2, 12) {
-        let key = ForwardKey {
-            address: *random.pick(&pool()),
-            protocol: *random.pick(&[6, 6, 17, 1]),
-            port: *random.pick(PORTS),
-        };
+        let (address, port) = (*random.pick(&pool()), *random.pick(PORTS));
+        let protocol = *random.pick(&[6, 6, 17, 1]);
+        let whole = random.once_in(4);
+        let key = if whole { ForwardKey::whole(address) } else { ForwardKey { address, protocol, port } };
         if let Some(forward) = forward(random, tables) {
             tables.outside.forwards.insert(key, forward);
         }
@@ -283,7 +284,12 @@ fn change_one(random: &mut Random, tables: &mut Tables) {
     else {
         return;
     };
-    match random.below(13) {
+    match random.below(14) {
+        13 => {
+            if let Some(endpoint) = own.endpoints.values_mut().next_back() {
+                endpoint.nat = random.once_in(2).then_some(NatId(2));
+            }
+        }
         12 => make_asked(random, own),
         0 | 1 => {
             own.rules.insert(rule(random));

@@ -19,7 +19,7 @@ pub(crate) struct FragmentKey {
 }
 
 /// What the first part says of all.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstFragment {
     pub(crate) ports: (u16, u16),
     /// None unless it is an ICMP echo.

@@ -1,6 +1,7 @@
 //! How many flows an instance and a VPC may have, so that nobody takes the whole table.
 //!
-//! A flow is counted for the instance that opens it, or to which it is opened from outside, and for the VPC of that. It is
+//! A flow is counted for the instance that opens it, or to which it is opened from outside, and for the VPC of that. What is
+//! opened from outside, and what is opened to services, is counted by itself: a flood of it leaves the rest alone. A flow is
 //! half open as long as it is TCP and neither acknowledged by who opened it nor closing. A flow that is opened is counted at
 //! once, and so is the end of being half open; flows that are gone are counted out when expired ones are collected, which
 //! counts anew what there is.
@@ -10,9 +11,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Flow, FlowKey, Protocol, State};
 use crate::VpcId;
-use crate::abi::{DropReason, STATE_ACK_ORIGINAL, Way};
+use crate::abi::{DropReason, SERVICE_QUOTA_SHIFT, STATE_ACK_ORIGINAL, STATE_SERVICE, Way};
 
-/// How much there may be.
+/// How much there may be: of what instances open, as much of what is opened to them from outside, and an eighth of it
+/// ([`crate::abi::SERVICE_QUOTA_SHIFT`]) of what they open to services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// Flows of an instance.
@@ -26,11 +28,11 @@ pub struct Quotas {
 }
 
 impl Quotas {
-    /// What a table with room for this many entries (two a flow) gives: half of its flows to a VPC, an eighth to an instance,
-    /// and of these a quarter half open.
+    /// What a table with room for this many entries (two a flow) gives: a quarter of its flows to a VPC, an eighth to an
+    /// instance, and of these a quarter half open.
     pub fn of(capacity: u32) -> Self {
         let flows = capacity / 2;
-        let (vpc, instance) = (flows / 2, flows / 8);
+        let (vpc, instance) = (flows / 4, flows / 8);
         Self { instance, instance_half_open: instance / 4, vpc, vpc_half_open: vpc / 4 }
     }
 }
@@ -42,8 +44,19 @@ struct Usage {
     half_open: u32,
 }
 
-/// Somebody: an instance by its address, or a VPC.
-type Owner = (VpcId, IpAddr);
+/// Who opens flows to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// An instance.
+    Out,
+    /// Somebody outside, to an instance.
+    In,
+    /// An instance, to a service.
+    Service,
+}
+
+/// Whose flows of which kind: an instance's by its address, or a VPC's.
+pub(crate) type Owner = (VpcId, Kind, IpAddr);
 
 /// What everybody has.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +71,10 @@ impl Usages {
         quotas: &Quotas,
     ) -> Result<(), DropReason> {
         let full = |owner: Owner, most: u32, most_half_open: u32| {
+            let shift = if owner.1 == Kind::Service { SERVICE_QUOTA_SHIFT } else { 0 };
             let usage = self.0.get(&owner).copied().unwrap_or_default();
-            usage.flows >= most || (protocol == Protocol::Tcp && usage.half_open >= most_half_open)
+            usage.flows >= most >> shift
+                || (protocol == Protocol::Tcp && usage.half_open >= most_half_open >> shift)
         };
         let has = self.0.contains_key(&owner);
         if has && full(owner, quotas.instance, quotas.instance_half_open) {
@@ -119,10 +134,16 @@ pub(crate) fn owner(key: &FlowKey, flow: &Flow) -> Owner {
         Way::Original => key.vpc != VpcId::OUTSIDE,
         Way::Reply => flow.target == VpcId::OUTSIDE,
     };
-    if of_key { (key.vpc, key.tuple.source) } else { (flow.target, flow.translated.destination) }
+    let opener = if flow.way == Way::Original { key.vpc } else { flow.target };
+    let kind = match opener {
+        VpcId::OUTSIDE => Kind::In,
+        _ if flow.state.has(STATE_SERVICE) => Kind::Service,
+        _ => Kind::Out,
+    };
+    if of_key { (key.vpc, kind, key.tuple.source) } else { (flow.target, kind, flow.translated.destination) }
 }
 
 /// A VPC's flows are counted under no address.
-fn of_vpc((vpc, _): Owner) -> Owner {
-    (vpc, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+fn of_vpc((vpc, kind, _): Owner) -> Owner {
+    (vpc, kind, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
 }

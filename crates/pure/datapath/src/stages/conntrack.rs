@@ -6,25 +6,20 @@
 //! VPC 0 or of the services) the flow is decided again as if the packet that opened it came now: egress policy, route and ingress policy, or
 //! dnat, route and ingress policy. If something refuses it, or it would now lead elsewhere (`pathChanged`), both entries
 //! are deleted and the packet is dropped for that reason. Else both entries get the new generations at once, whatever
-//! becomes of this packet. It leads elsewhere if
-//!
-//! - it was to an instance and would be to a NAT gateway, or the other way round;
-//! - the NAT gateway's address is not the flow's source outside, or its ports do not have the flow's there;
-//! - it was to an instance or outside, and would be to a service, or the other way round;
-//! - the forward's VPC, address or port is not the flow's.
-
-use std::net::IpAddr;
+//! becomes of this packet. It leads elsewhere if it would leave into another VPC, or with other ends; of the source's port
+//! it is asked only that the NAT, if there is one, has it.
 
 use madang_wire::icmp::Echo;
 
 use super::parse::Packet;
 use crate::abi::{DropReason, Stage, Way};
-use crate::flow::{is_half_open, owner};
-use crate::pipeline::{Run, decide_inbound, decide_outbound};
-use crate::stages::route::Destination;
+use crate::flow::{Kind, Owner, is_half_open, owner};
+use crate::path::{Path, Shown};
+use crate::pipeline::{Run, decide};
+use crate::stages::snat;
 use crate::trace::Trace;
 use crate::words::ends;
-use crate::{Flow, FlowKey, Forward, Insert, State, Tuple, VpcId};
+use crate::{Flow, FlowKey, Insert, State, Tuple, VpcId};
 
 /// Whether a flow is known.
 pub(crate) enum Lookup {
@@ -98,7 +93,7 @@ fn hit<T: Trace>(
         }));
     }
     let original = Original::of(key, &flow);
-    let generations = original.generations(run);
+    let generations = original.generations(run, &flow);
     let current = (flow.generation, flow.outside_generation) == generations;
     run.trace.step(Stage::Conntrack, || {
         let way = if flow.way == Way::Original { "its opener's way" } else { "the replies' way" };
@@ -131,41 +126,27 @@ impl Original {
         }
     }
 
-    /// The generations that a flow between these VPCs has when it is decided now: of its VPC, and of the outside or the
-    /// services, or 0.
-    fn generations<T: Trace>(&self, run: &Run<'_, T>) -> (u32, u32) {
-        generations(run, self.key.vpc, self.target)
+    /// The generations that the flow has when it is decided now.
+    fn generations<T: Trace>(&self, run: &Run<'_, T>, flow: &Flow) -> (u32, u32) {
+        generations(run, self.key.vpc, self.target, flow.outside_generation != 0)
     }
 
     /// Whether it would be opened now, and lead to where it leads.
     fn holds<T: Trace>(&self, run: &mut Run<'_, T>) -> Result<(), DropReason> {
-        let Self { key, translated, target } = self;
-        let same = if key.vpc == VpcId::OUTSIDE {
-            let forward = decide_inbound(run, &key.tuple, key.protocol)?;
-            (forward.vpc, forward.address, forward.port)
-                == (*target, translated.destination, translated.destination_port)
-        } else {
-            match decide_outbound(run, key.vpc, &key.tuple, key.protocol)? {
-                Destination::Instance(_) => *target == key.vpc,
-                Destination::Service(Forward { vpc, address, port }, _) => {
-                    (vpc, address, port) == (*target, translated.destination, translated.destination_port)
-                }
-                Destination::Nat(nat) => {
-                    *target == VpcId::OUTSIDE
-                        && nat.address == translated.source
-                        && nat.gives(key.protocol, translated.source_port)
-                }
-            }
-        };
+        let path = decide(run, &self.key)?;
+        let same = path.is_of(self.target, &self.translated, self.key.protocol);
         if same { Ok(()) } else { Err(DropReason::PathChanged) }
     }
 }
 
-fn generations<T: Trace>(run: &Run<'_, T>, one: VpcId, other: VpcId) -> (u32, u32) {
+/// Of the instances' VPC, or the sum of those of their two, since each only grows; and of the outside or the services, or 0.
+fn generations<T: Trace>(run: &Run<'_, T>, one: VpcId, other: VpcId, outside: bool) -> (u32, u32) {
     let of = |vpc| run.view.generations.of(vpc);
     match (one, other) {
         (border, inside) | (inside, border) if border.is_border() => (of(inside), of(border)),
-        (inside, _) => (of(inside), 0),
+        (inside, _) if !outside => (of(inside), 0),
+        (inside, same) if inside == same => (of(inside), of(VpcId::OUTSIDE)),
+        (one, other) => (of(one).wrapping_add(of(other)), of(VpcId::OUTSIDE)),
     }
 }
 
@@ -212,18 +193,13 @@ pub(crate) fn advance<T: Trace>(run: &mut Run<'_, T>, key: &FlowKey, flow: &Flow
     }
 }
 
-/// A flow that is to be opened.
-pub(crate) struct Opening {
-    /// The key of the packet that opens it.
-    pub(crate) key: FlowKey,
-    /// The VPC that the packet leaves into.
-    pub(crate) target: VpcId,
-    /// Whether a closing flow of the same key goes.
-    pub(crate) reopens: bool,
-    /// The reason if every tuple that it could leave as is taken.
-    pub(crate) exhausted: DropReason,
-    /// Whom it is counted for: an instance.
-    pub(crate) owner: (VpcId, IpAddr),
+/// Whom a flow would be counted for.
+fn opened_for(key: &FlowKey, path: &Path) -> Owner {
+    match (key.vpc, path.vpc) {
+        (VpcId::OUTSIDE, vpc) => (vpc, Kind::In, path.tuple.destination),
+        (vpc, VpcId::SERVICES) => (vpc, Kind::Service, key.tuple.source),
+        (vpc, _) => (vpc, Kind::Out, key.tuple.source),
+    }
 }
 
 /// `instanceQuota` or `vpcQuota` if there may be no other flow. Writes a flow's two entries, for the first of the tuples whose reverse is free; which that is.
@@ -234,32 +210,38 @@ pub(crate) struct Opening {
 /// the way (another CPU was faster), it is `tupleInUse`. The original entry counts the packet, the reply entry nothing.
 pub(crate) fn open<T: Trace>(
     run: &mut Run<'_, T>,
-    opening: &Opening,
+    key: FlowKey,
+    reopens: bool,
     packet: &Packet,
-    tuples: impl Iterator<Item = Tuple>,
+    path: &Path,
 ) -> Result<Tuple, DropReason> {
-    let Opening { key, target, reopens, exhausted, owner } = *opening;
+    let owner = opened_for(&key, path);
     run.flows.usages.may_open(owner, key.protocol, run.flows.quotas()).inspect_err(|reason| {
         run.trace.step(Stage::Conntrack, || (reason.sentence().to_owned(), Vec::new()));
     })?;
     if reopens && let Some(old) = run.flows.remove(&key) {
         run.flows.remove(&old.peer_key(key.protocol));
     }
-    let (generation, outside_generation) = generations(run, key.vpc, target);
+    let (generation, outside_generation) = generations(run, key.vpc, path.vpc, path.outside);
+    let state = if path.vpc == VpcId::SERVICES { State::NEW_TO_SERVICE } else { State::NEW };
     let original = |translated| Flow {
         translated,
-        target,
+        target: path.vpc,
         way: Way::Original,
-        state: State::NEW,
-        deadline_ns: run.now_ns.saturating_add(State::NEW.timeout_ns(key.protocol)),
+        state,
+        deadline_ns: run.now_ns.saturating_add(state.timeout_ns(key.protocol)),
         generation,
         outside_generation,
         packets: 1,
         bytes: packet.frame_length,
     };
-    for translated in tuples {
+    for translated in snat::candidates(path, key.protocol, run.random) {
         let original = original(translated);
         let peer = original.peer_key(key.protocol);
+        // Who reaches itself by a public address would be its own other end.
+        if peer == key {
+            continue;
+        }
         let (translated_back, target) = (key.tuple.reversed(), key.vpc);
         let reply =
             Flow { translated: translated_back, target, way: Way::Reply, packets: 0, bytes: 0, ..original };
@@ -279,5 +261,8 @@ pub(crate) fn open<T: Trace>(
         run.flows.remove(&peer);
         return Err(reason);
     }
-    Err(exhausted)
+    Err(match path.shown {
+        Shown::ByNat(_) => DropReason::NatPortsExhausted,
+        Shown::AsItIs | Shown::AsFree => DropReason::TupleInUse,
+    })
 }

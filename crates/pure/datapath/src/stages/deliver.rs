@@ -2,8 +2,8 @@
 //!
 //! # TTL
 //!
-//! It falls if the packet is routed: always to or from an uplink; between instances if the destination as it leaves is not
-//! in the sending port's subnet. A routed packet whose TTL is 0 or 1 is `ttlExceeded`; another's falls by 1. Within a
+//! It falls if the packet is routed: always to or from an uplink; between instances if the destination, as it comes in or as it
+//! leaves, is not in the sending port's subnet. A routed packet whose TTL is 0 or 1 is `ttlExceeded`; another's falls by 1. Within a
 //! subnet TTL is not looked at.
 //!
 //! # Bytes

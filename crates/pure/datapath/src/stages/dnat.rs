@@ -1,41 +1,49 @@
 //! Whether a destination stands for another one: the forwarded ports of public addresses, and, for what an instance sends,
 //! the services of its VPC.
 //!
-//! Echoes are not looked up; an echo request to a pool's address is `noForward`. What an instance sends to 169.254.169.252/30
+//! What is sent to a public address leads where its port is forwarded to, or else where the whole address leads; if nowhere, it
+//! is `noForward`. An echo has no port. What an instance sends to 169.254.169.252/30
 //! and is no service is `noService`. No rule is asked about a service, and its route is that of the services; it sees the
 //! instance as [`crate::abi::SEEN_NETWORK`] and the index of its port, which tells instances of all VPCs apart.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::abi::{DropReason, SEEN_NETWORK, SERVICES_MASK, SERVICES_NETWORK, Stage};
+use crate::path::Path;
 use crate::trace::Trace;
 use crate::view::View;
 use crate::words::service as name;
 use crate::{Entry, Forward, ForwardKey, PortId, Protocol, Tuple, VpcId};
 
-/// Where the public port leads.
+/// Where what is sent to a public address leads: by its port, or whatever it is.
 pub(crate) fn forward(
     view: View<'_>,
-    tuple: &Tuple,
     protocol: Protocol,
+    path: Path,
     trace: &mut impl Trace,
-) -> Result<Forward, DropReason> {
-    let (address, port) = (tuple.destination, tuple.destination_port);
+) -> Result<Path, DropReason> {
+    let (address, port) = (path.tuple.destination, path.tuple.destination_port);
     let key = ForwardKey { address, protocol: protocol.number(), port };
-    let Some(forward) = view.forward(key).filter(|_| protocol != Protocol::Icmp) else {
+    let by_port = view.forward(key).filter(|_| protocol != Protocol::Icmp).map(|to| (key, to));
+    let whole = || {
+        let key = ForwardKey::whole(address);
+        view.forward(key).map(|to| (key, Forward { port, ..to }))
+    };
+    let Some((key, forward)) = by_port.or_else(whole) else {
         return Err(trace.refuse(Stage::Dnat, DropReason::NoForward, || {
             (format!("{} of {address} is not forwarded", name(protocol, port)), vec![Entry::Address(address)])
         }));
     };
     trace.step(Stage::Dnat, || {
         let Forward { vpc, address: to, port: to_port } = forward;
-        let service = name(protocol, port);
-        (
-            format!("{service} of {address} is forwarded to {to}:{to_port} in VPC {}", vpc.0),
-            vec![Entry::Forward(key)],
-        )
+        let said = if key == ForwardKey::whole(address) {
+            format!("{address} stands for {to} in VPC {}", vpc.0)
+        } else {
+            format!("{} of {address} is forwarded to {to}:{to_port} in VPC {}", name(protocol, port), vpc.0)
+        };
+        (said, vec![Entry::Forward(key)])
     });
-    Ok(forward)
+    Ok(path.to(forward.vpc, (forward.address, forward.port)))
 }
 
 /// The service that an instance asks, if it does.

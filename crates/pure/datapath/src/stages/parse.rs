@@ -15,7 +15,7 @@
 //!    with a header length of 20 and fragment offset 0, and of a protocol but 0; if of ICMP, an echo: `icmpUnsupported`.
 //! 5. A fragment: it has a payload, of whole 8 bytes if more follow, that ends within 65,515: `badFragment`. The first one
 //!    (offset 0) goes on as in 3, and must be no ICMP error: `badFragment`; what its ports are is remembered for 30 s, by
-//!    interface, addresses, identification and protocol. A later one must have such a first one: `fragment`, and lie behind
+//!    interface, addresses, identification and protocol, once it has passed the guard. A later one must have such a first one: `fragment`, and lie behind
 //!    it: `badFragment`; it has the ports of that, no TCP flags, and no transport header.
 //!
 //! Not looked at: checksums, TCP's data offset, UDP's length.
@@ -57,6 +57,8 @@ pub(crate) struct Packet {
     pub(crate) about: Option<Quoted>,
     /// Whether it is a part of a packet, but not the first: its ports are known, and not in it.
     pub(crate) later: bool,
+    /// None unless it is a first part: what is to be remembered of it.
+    pub(crate) first: Option<(FragmentKey, FirstFragment)>,
     pub(crate) ttl: u8,
     /// Of the IPv4 packet, in bytes.
     pub(crate) length: usize,
@@ -81,7 +83,7 @@ impl Quoted {
             icmp::Echo::Reply => icmp::Echo::Request,
         };
         let (tuple, protocol, echo) = (self.tuple.reversed(), self.protocol, self.echo.map(other_way));
-        Packet { tuple, protocol, flags: None, echo, about: None, ..*error }
+        Packet { tuple, protocol, flags: None, echo, about: None, first: None, ..*error }
     }
 }
 
@@ -89,13 +91,13 @@ impl Quoted {
 pub(crate) struct Arrival<'a> {
     pub(crate) interface: u32,
     pub(crate) now_ns: u64,
-    pub(crate) fragments: &'a mut Fragments,
+    pub(crate) fragments: &'a Fragments,
 }
 
 /// Reads the frame.
 pub(crate) fn frame(
     bytes: &[u8],
-    arrival: &mut Arrival<'_>,
+    arrival: &Arrival<'_>,
     trace: &mut impl Trace,
 ) -> Result<Frame, DropReason> {
     let parsed = read(bytes, arrival);
@@ -112,7 +114,7 @@ pub(crate) fn frame(
     parsed
 }
 
-fn read(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Frame, DropReason> {
+fn read(bytes: &[u8], arrival: &Arrival<'_>) -> Result<Frame, DropReason> {
     let packet = ethernet::Packet::new_checked(bytes).map_err(|_| DropReason::Truncated)?;
     let payload = match packet.ether_type() {
         EtherType::ARP => {
@@ -125,7 +127,7 @@ fn read(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Frame, DropReason> {
     Ok(Frame { ethernet: ethernet::Repr::parse(&packet), payload })
 }
 
-fn read_ipv4(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Packet, DropReason> {
+fn read_ipv4(bytes: &[u8], arrival: &Arrival<'_>) -> Result<Packet, DropReason> {
     let ip = ipv4::Packet::new_checked(bytes).map_err(|_| DropReason::Truncated)?;
     if ip.version() != 4 || ip.header_length() < ipv4::HEADER {
         return Err(DropReason::IpHeader);
@@ -142,7 +144,7 @@ fn read_ipv4(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Packet, DropReas
         true => read_fragment(&ip, protocol, arrival),
         false => read_transport(protocol, ip.payload()),
     };
-    let Transport { ports, flags, echo, about } = transport?;
+    let Transport { ports, flags, echo, about, first } = transport?;
     Ok(Packet {
         tuple: tuple(&ip, ports),
         protocol,
@@ -150,6 +152,7 @@ fn read_ipv4(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Packet, DropReas
         echo,
         about,
         later,
+        first,
         ttl: ip.ttl(),
         length: ip.total_length(),
         frame_length: (ethernet::HEADER + bytes.len()) as u64,
@@ -160,7 +163,7 @@ fn read_ipv4(bytes: &[u8], arrival: &mut Arrival<'_>) -> Result<Packet, DropReas
 fn read_fragment(
     ip: &ipv4::Packet<&[u8]>,
     protocol: Protocol,
-    arrival: &mut Arrival<'_>,
+    arrival: &Arrival<'_>,
 ) -> Result<Transport, DropReason> {
     let (offset, length) = (ip.fragment_offset(), ip.payload().len());
     if length == 0 || offset + length > MAX_PAYLOAD || (ip.more_fragments() && !length.is_multiple_of(8)) {
@@ -180,15 +183,14 @@ fn read_fragment(
         }
         let transport = read_transport(protocol, ip.payload())?;
         let first = FirstFragment { ports: transport.ports, echo: transport.echo, end: length };
-        arrival.fragments.remember(key, first, arrival.now_ns);
-        return Ok(transport);
+        return Ok(Transport { first: Some((key, first)), ..transport });
     }
     let first = arrival.fragments.first(&key, arrival.now_ns).ok_or(DropReason::Fragment)?;
     if offset < first.end {
         return Err(DropReason::BadFragment);
     }
     let flags = (protocol == Protocol::Tcp).then(TcpFlags::default);
-    Ok(Transport { ports: first.ports, flags, echo: first.echo, about: None })
+    Ok(Transport { ports: first.ports, flags, echo: first.echo, ..Transport::default() })
 }
 
 #[derive(Default)]
@@ -197,6 +199,7 @@ struct Transport {
     flags: Option<TcpFlags>,
     echo: Option<icmp::Echo>,
     about: Option<Quoted>,
+    first: Option<(FragmentKey, FirstFragment)>,
 }
 
 fn tuple(ip: &ipv4::Packet<&[u8]>, (source_port, destination_port): (u16, u16)) -> Tuple {

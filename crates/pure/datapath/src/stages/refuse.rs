@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `ttlExceeded` | 11, 0: time exceeded in transit |
 //! | `noRoute`, `noPublicAddress`, `natGone`, `noUplink` | 3, 0: net unreachable |
-//! | `noInstance`, `hairpin` | 3, 1: host unreachable |
+//! | `noInstance`, `noForward` | 3, 1: host unreachable |
 //! | `tooLarge` | 3, 4: fragmentation needed, with the MTU in the last 16 bits of the second word (RFC 1191) |
 //! | `egressDenied`, `ingressDenied` | 3, 13: communication administratively prohibited |
 //!
@@ -32,14 +32,14 @@ const QUOTED: usize = ipv4::HEADER + 8;
 /// Type and code of what is told of a packet that is dropped for this reason; none: nothing is.
 pub(crate) fn message(reason: DropReason, vpc: VpcId) -> Option<[u8; 2]> {
     use DropReason::{
-        EgressDenied, Hairpin, IngressDenied, NatGone, NoInstance, NoPublicAddress, NoRoute, NoUplink,
+        EgressDenied, IngressDenied, NatGone, NoForward, NoInstance, NoPublicAddress, NoRoute, NoUplink,
         TooLarge, TtlExceeded,
     };
     match reason {
         TtlExceeded => Some([11, 0]),
         _ if vpc == VpcId::OUTSIDE => None,
         NoRoute | NoPublicAddress | NatGone | NoUplink => Some([3, 0]),
-        NoInstance | Hairpin => Some([3, 1]),
+        NoInstance | NoForward => Some([3, 1]),
         TooLarge => Some([3, 4]),
         EgressDenied | IngressDenied => Some([3, 13]),
         _ => None,

@@ -5,24 +5,22 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 
 use crate::abi::{DropReason, Stage};
+use crate::path::{Path, Shown};
 use crate::stages::dnat::seen;
 use crate::trace::Trace;
 use crate::view::View;
-use crate::{Endpoint, Entry, Forward, Nat, NatId, Route, RouteTableId, VpcId};
+use crate::{Endpoint, Entry, Forward, Nat, Route, RouteTableId, VpcId};
 
 /// Where an instance's packet goes.
 pub(crate) enum Destination<'a> {
     /// To another instance.
     Instance(&'a Endpoint),
-    /// Outside, through a NAT gateway.
+    /// Out, through a NAT: of a gateway, or of the sender's own public address.
     Nat(&'a Nat),
-    /// To a service, which sees the sender as this address.
-    Service(Forward, IpAddr),
 }
 
 /// The way of what an instance sends: `noRoute`; `blackhole`; local, `noInstance` if no endpoint has the address; internet,
-/// `noPublicAddress`; NAT, `natGone` if there is no such gateway, then `hairpin` if the destination is an address of any
-/// pool (its answer would come from an uplink with a source that is martian there).
+/// `noPublicAddress` if the sender has none; through a NAT, `natGone` if that is not there.
 pub(crate) fn outbound<'a>(
     view: View<'a>,
     vpc: VpcId,
@@ -36,33 +34,26 @@ pub(crate) fn outbound<'a>(
             (format!("no route of route table {} has {destination}", table.0), Vec::new())
         }));
     };
+    let through = |id| view.nat(id).map(Destination::Nat).ok_or(DropReason::NatGone);
     let found = match route {
         Route::Local => {
             view.endpoint(vpc, destination).map(Destination::Instance).ok_or(DropReason::NoInstance)
         }
-        Route::Nat(id) => through(view, id, destination),
-        Route::Internet => Err(DropReason::NoPublicAddress),
+        Route::Nat(id) => through(id),
+        Route::Internet => sender.nat.ok_or(DropReason::NoPublicAddress).and_then(through),
         Route::Blackhole => Err(DropReason::Blackhole),
     };
     trace.step(Stage::Route, || {
         let decided = match (route, &found) {
             (Route::Local, Ok(_)) => Some(Entry::Endpoint(vpc, destination)),
             (Route::Nat(id), Ok(_)) => Some(Entry::Nat(id)),
-            (_, Err(DropReason::Hairpin)) => Some(Entry::Address(destination)),
+            (Route::Internet, Ok(_)) => sender.nat.map(Entry::Nat),
             _ => None,
         };
         let entries = [Some(Entry::Route(vpc, table, prefix)), decided].into_iter().flatten().collect();
         (describe(destination, prefix, route, &found), entries)
     });
     found
-}
-
-fn through(view: View<'_>, id: NatId, destination: IpAddr) -> Result<Destination<'_>, DropReason> {
-    let nat = view.nat(id).ok_or(DropReason::NatGone)?;
-    if view.pool_address(destination).is_some() {
-        return Err(DropReason::Hairpin);
-    }
-    Ok(Destination::Nat(nat))
 }
 
 fn describe(to: IpAddr, prefix: Prefix, route: Route, found: &Result<Destination<'_>, DropReason>) -> String {
@@ -73,10 +64,13 @@ fn describe(to: IpAddr, prefix: Prefix, route: Route, found: &Result<Destination
         (Route::Nat(_), Ok(Destination::Nat(nat))) => {
             format!("{matched}: out through the NAT gateway at {}", nat.address)
         }
-        (Route::Nat(_), Err(DropReason::Hairpin)) => {
-            format!("{matched}: out, but it is an address of a pool here")
-        }
         (Route::Nat(id), _) => format!("{matched}: out through NAT gateway {}, which is not there", id.0),
+        (Route::Internet, Ok(Destination::Nat(nat))) => {
+            format!("{matched}: out with the sender's public address {}", nat.address)
+        }
+        (Route::Internet, Err(DropReason::NatGone)) => {
+            format!("{matched}: out with the sender's public address, which is not there")
+        }
         (Route::Internet, _) => {
             format!("{matched}: to the internet, for which the sender needs a public address")
         }
@@ -84,14 +78,15 @@ fn describe(to: IpAddr, prefix: Prefix, route: Route, found: &Result<Destination
     }
 }
 
-/// The way to a service: `noInstance` if it is not there.
-pub(crate) fn service<'a>(
-    view: View<'a>,
+/// The way to a service, which sees the sender as somebody of its own: `noInstance` if it is not there.
+pub(crate) fn service(
+    view: View<'_>,
     forward: Forward,
     sender: &Endpoint,
+    path: Path,
     trace: &mut impl Trace,
-) -> Result<Destination<'a>, DropReason> {
-    let Forward { vpc, address, .. } = forward;
+) -> Result<Path, DropReason> {
+    let Forward { vpc, address, port } = forward;
     if view.endpoint(vpc, address).is_none() {
         return Err(trace.refuse(Stage::Route, DropReason::NoInstance, || {
             (format!("no service has {address}"), Vec::new())
@@ -100,19 +95,18 @@ pub(crate) fn service<'a>(
     trace.step(Stage::Route, || {
         (format!("{address} is where services are"), vec![Entry::Endpoint(vpc, address)])
     });
-    Ok(Destination::Service(forward, seen(sender.port)))
+    Ok(path.to(vpc, (address, port)).seen_as(seen(sender.port), Shown::AsFree))
 }
 
-/// The way of what is forwarded from outside: `noInstance` if no endpoint has the target; `martian` if the source is of one
-/// of the VPC's own ranges ([`RouteTableId::RANGES`]), since someone outside must not pass for someone of the VPC. No route
-/// back is asked for: answers go back by the flow.
+/// The way of what comes from elsewhere than the instance's own VPC: `noInstance` if no endpoint has the target; `martian` if
+/// the source, as the instance sees it, is of one of the VPC's own ranges ([`RouteTableId::RANGES`]), since nobody elsewhere
+/// must pass for someone of the VPC. No route back is asked for: answers go back by the flow.
 pub(crate) fn inbound<'a>(
     view: View<'a>,
-    forward: Forward,
-    source: IpAddr,
+    path: &Path,
     trace: &mut impl Trace,
 ) -> Result<&'a Endpoint, DropReason> {
-    let Forward { vpc, address, .. } = forward;
+    let (vpc, address, source) = (path.vpc, path.tuple.destination, path.tuple.source);
     let Some(receiver) = view.endpoint(vpc, address) else {
         return Err(trace.refuse(Stage::Route, DropReason::NoInstance, || {
             (format!("no instance of VPC {} has {address}", vpc.0), Vec::new())

@@ -4,43 +4,33 @@
 //! `first + (random + i * step) % count` for i from 0 to 15, with `step = (random >> 16) | 1`, where `random`, `i * step`
 //! and their sum are 32 bits wide and wrap, and `count` is the number of ports. For an echo the port is the identifier.
 //!
-//! - Out through a NAT gateway: of its `first_port..=last_port`; the wanted port is the sender's own and is tried only if
-//!   it is among these. If the gateway has none (last before first), none is tried. Of a protocol without ports the address
+//! - Through a NAT: of its `first_port..=last_port`; the wanted port is the sender's own and is tried only if
+//!   it is among these. If it has none (last before first), none is tried. Of a protocol without ports the address
 //!   alone is another one.
-//! - In by a forward: the instance sees the client's port, or if that is taken (the client uses it for two forwards of the
+//! - In from outside, or to a service: the instance sees the client's port, or if that is taken (the client uses it for two forwards of the
 //!   same instance) one of 1024..=65535.
 
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::abi::{DropReason, PORT_TRIES, SHOWN_PORT_FIRST, Stage};
+use crate::path::{Path, Shown};
 use crate::trace::Trace;
-use crate::{Nat, Protocol, Tuple};
+use crate::{Protocol, Tuple};
 
-/// What a packet may look like behind the NAT gateway, best first.
-pub(crate) fn outbound(
-    tuple: Tuple,
-    protocol: Protocol,
-    nat: &Nat,
-    random: u32,
-) -> impl Iterator<Item = Tuple> {
-    let wanted = Some(tuple.source_port).filter(|port| nat.gives(protocol, *port));
-    let (source, ports) = (nat.address, nat.first_port..=nat.last_port);
-    let others = protocol.has_ports().then(|| others(ports, random));
-    wanted.into_iter().chain(others.into_iter().flatten()).map(move |source_port| Tuple {
-        source,
-        source_port,
-        ..tuple
-    })
-}
-
-/// What a forwarded packet may look like to the instance, best first.
-pub(crate) fn inbound(tuple: Tuple, to: (IpAddr, u16), random: u32) -> impl Iterator<Item = Tuple> {
-    let (destination, destination_port) = to;
-    [tuple.source_port]
-        .into_iter()
-        .chain(others(SHOWN_PORT_FIRST..=u16::MAX, random))
-        .map(move |source_port| Tuple { destination, destination_port, source_port, ..tuple })
+/// What a flow's first packet may look like as it leaves, best first.
+pub(crate) fn candidates(path: &Path, protocol: Protocol, random: u32) -> impl Iterator<Item = Tuple> {
+    let (tuple, wanted) = (path.tuple, path.tuple.source_port);
+    let (wanted, others) = match &path.shown {
+        Shown::AsItIs => (Some(wanted), None),
+        Shown::AsFree => (Some(wanted), Some(SHOWN_PORT_FIRST..=u16::MAX)),
+        Shown::ByNat(ports) if protocol.has_ports() => {
+            (Some(wanted).filter(|port| ports.contains(port)), Some(ports.clone()))
+        }
+        Shown::ByNat(_) => (Some(wanted), None),
+    };
+    let others = others.map(|ports| self::others(ports, random));
+    let ports = wanted.into_iter().chain(others.into_iter().flatten());
+    ports.map(move |source_port| Tuple { source_port, ..tuple })
 }
 
 /// Says what became of the source.

@@ -40,3 +40,16 @@ fn an_echo_is_looked_up_by_type_and_code() {
     world.vpc().rules.insert(rule(2, Direction::Ingress, 2, Some(1), Some(0x0800)));
     assert_eq!(world.send(WEB, ping).0, Verdict::ToPort(DB));
 }
+
+#[test]
+fn a_rule_about_every_peer_counts_whatever_the_peers_class_is() {
+    let mut world = World::new();
+    let ping = Sent::ping(address(WEB), address(DB), 1);
+    assert_eq!(world.send(WEB, ping).0, dropped(DropReason::IngressDenied));
+    world.vpc().rules.insert(rule(2, Direction::Ingress, 0, Some(1), None));
+    assert_eq!(world.send(WEB, ping).0, Verdict::ToPort(DB));
+    let syn = Sent::syn(address(WEB), 40_000, address(DB), 22);
+    assert_eq!(world.send(WEB, syn).0, dropped(DropReason::IngressDenied));
+    world.vpc().rules.insert(rule(2, Direction::Ingress, 0, None, Some(22)));
+    assert_eq!(world.send(WEB, syn).0, Verdict::ToPort(DB));
+}

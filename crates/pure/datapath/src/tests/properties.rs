@@ -104,7 +104,12 @@ impl World {
                     old.generation == self.generations.of(vpc)
                         && old.outside_generation == self.generations.of(VpcId::OUTSIDE)
                 }
-                (vpc, _) => old.generation == self.generations.of(vpc),
+                (vpc, _) if old.outside_generation == 0 => old.generation == self.generations.of(vpc),
+                // By a public address: no twin is reached so here.
+                (vpc, _) => {
+                    old.generation == self.generations.of(vpc)
+                        && old.outside_generation == self.generations.of(VpcId::OUTSIDE)
+                }
             };
             let reopened =
                 old.state.is_closing() && [Some(key.tuple), Some(peer), other].contains(&Some(own));

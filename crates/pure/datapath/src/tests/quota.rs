@@ -55,13 +55,17 @@ fn half_open_connections_have_a_share_of_their_own() {
 }
 
 #[test]
-fn a_vpc_has_a_share_and_what_comes_from_outside_counts_for_whom_it_reaches() {
+fn what_comes_from_outside_has_a_share_of_its_own() {
     let mut world = world(3, 3, 4, 4);
     let from = |n: u16| Sent::syn(REMOTE, n, PUBLIC, 80);
     for n in 1..=3 {
         assert_eq!(world.receive(from(n)).0, Verdict::ToPort(WEB));
     }
     assert_eq!(world.receive(from(4)).0, dropped(DropReason::InstanceQuota));
+    for n in 1..=3 {
+        assert_eq!(world.send(WEB, udp(WEB, n)).0, Verdict::ToPort(APP), "who is flooded still opens flows");
+    }
+    assert_eq!(world.send(WEB, udp(WEB, 4)).0, dropped(DropReason::InstanceQuota));
     assert_eq!(world.send(APP, udp(APP, 1)).0, Verdict::ToPort(WEB));
     assert_eq!(world.send(APP, udp(APP, 2)).0, dropped(DropReason::VpcQuota));
 }

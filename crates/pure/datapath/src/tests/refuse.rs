@@ -37,7 +37,7 @@ fn each_reason_has_its_message() {
         (WEB, to("10.0.1.77"), Some([3, 1])),
         (WEB, to("192.0.2.1"), Some([3, 0])),
         (WEB, to("10.0.9.1"), None),
-        (WEB, to("203.0.113.20"), Some([3, 1])),
+        (WEB, to("203.0.113.10"), Some([3, 1])),
         (WEB, Sent { ttl: 1, ..to("198.51.100.7") }, Some([11, 0])),
         (WEB, to("10.0.2.4"), Some([3, 13])),
         (DB, from_db("198.51.100.7"), Some([3, 0])),

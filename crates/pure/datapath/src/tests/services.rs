@@ -12,7 +12,7 @@ fn world() -> World {
     let subnet = prefix("169.254.169.252/30");
     let (vpc, gateway) = (VpcId::SERVICES, subnet.nth(1).unwrap());
     world.tables.ports.insert(SERVICES, Port { vpc, address, mac, subnet, gateway });
-    let endpoint = Endpoint { port: SERVICES, mac, policy: PolicyId(0), routes: RouteTableId(0) };
+    let endpoint = Endpoint { port: SERVICES, mac, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
     world.tables.vpcs.entry(vpc).or_default().endpoints.insert(address, endpoint);
     for own in [VPC, TWIN] {
         for (protocol, address, port) in [(17, NAMES, 53), (6, NAMES, 53), (6, SERVER, 80)] {
@@ -130,4 +130,40 @@ fn arp_for_the_name_service_is_answered() {
     };
     assert_eq!(ask("10.0.1.2"), Verdict::Answered);
     assert_eq!(ask("10.0.1.3"), dropped(DropReason::ArpUnanswered));
+}
+
+#[test]
+fn questions_are_forgotten_soon_and_leave_the_quota_of_others_alone() {
+    let mut world = world();
+    let quotas = Quotas { instance: 16, instance_half_open: 16, vpc: 64, vpc_half_open: 64 };
+    world.flows = FlowTable::new(1_000).with_quotas(quotas);
+    let ask = |source_port| Sent::udp(address(WEB), source_port, NAMES, 53);
+    for source_port in [1, 2] {
+        let (_, frame) = world.send(WEB, ask(source_port));
+        world.send(SERVICES, Sent { ttl: 64, ..Sent::read(&frame).answered(Flags::default()) });
+    }
+    assert_eq!(world.send(WEB, ask(3)).0, dropped(DropReason::InstanceQuota));
+    let other = Sent::udp(address(WEB), 3, address(APP), 53);
+    for source_port in 1..=16 {
+        assert_eq!(world.send(WEB, Sent { source_port, ..other }).0, Verdict::ToPort(APP));
+    }
+    world.wait(10);
+    let now = world.now_ns;
+    assert_eq!(world.flows.collect(now), 2 * 2);
+    assert_eq!(world.send(WEB, ask(3)).0, Verdict::ToPort(SERVICES));
+}
+
+#[test]
+fn who_is_seen_as_another_asks_anew() {
+    let mut world = world();
+    let ask = Sent::udp(address(WEB), 5_000, NAMES, 53);
+    assert_eq!(world.send(WEB, ask).0, Verdict::ToPort(SERVICES));
+    // Its port was made anew.
+    let port = world.tables.ports.remove(&WEB).unwrap();
+    world.tables.ports.insert(PortId(42), port);
+    world.vpc().endpoints.get_mut(&address(WEB).into()).unwrap().port = PortId(42);
+    world.generations.raise(VPC);
+    assert_eq!(world.send(PortId(42), ask).0, dropped(DropReason::PathChanged));
+    let (verdict, frame) = world.send(PortId(42), ask);
+    assert_eq!((verdict, Sent::read(&frame).source), (Verdict::ToPort(SERVICES), seen(PortId(42))));
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::path::Path;
 use crate::stages::snat;
 
 #[test]
@@ -26,7 +27,8 @@ fn ports_are_tried_in_the_order_that_is_written() {
     let tuple = Sent::syn(address(WEB), 40_000, REMOTE, 443).tuple();
     let ports = |nat: (u16, u16), random| -> Vec<u16> {
         let nat = Nat { address: NAT.into(), first_port: nat.0, last_port: nat.1 };
-        snat::outbound(tuple, Protocol::Tcp, &nat, random).map(|tuple| tuple.source_port).collect()
+        let path = Path::of(&FlowKey { vpc: VPC, tuple, protocol: Protocol::Tcp }).through(&nat);
+        snat::candidates(&path, Protocol::Tcp, random).map(|tuple| tuple.source_port).collect()
     };
     assert_eq!(ports((20_000, 20_003), 2)[..5], [20_002, 20_003, 20_000, 20_001, 20_002]);
     assert_eq!(ports((20_000, 20_003), 0x0004_0001)[..3], [20_001, 20_002, 20_003]);
