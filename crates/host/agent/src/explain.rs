@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use madang_api::{ApiError, Because, ExplainQuery, Explanation, Reason, StageLine};
 use madang_compile::Instance;
 use madang_datapath::{
-    DropReason, Entrance, Entry, Explained, Names, PortId, Probe, Protocol, Stage, Step, Tables, Verdict,
-    VpcId,
+    DropReason, Entrance, Entry, Explained, ForwardKey, Names, PortId, Probe, Protocol, Stage, Step, Tables,
+    Verdict, VpcId,
 };
 use madang_model::{DEFAULT_NAMESPACE, Kind, ObjectRef, bare, origin, qualified};
 
@@ -142,13 +142,18 @@ impl<'a> Question<'a> {
             return Ok((address, port));
         }
         let target = self.instance(to).ok_or_else(|| self.nobody(to))?;
-        let mut leads = self.tables.outside.forwards.iter().filter(|(key, forward)| {
-            key.protocol == protocol.number()
-                && forward.vpc == target.vpc
-                && forward.address == target.address
+        let leads = self
+            .tables
+            .outside
+            .forwards
+            .iter()
+            .filter(|(_, forward)| forward.vpc == target.vpc && forward.address == target.address);
+        let found = leads.rev().find_map(|(key, forward)| {
+            let whole = *key == ForwardKey::whole(key.address);
+            let by_port = key.protocol == protocol.number() && (key.port == port || forward.port == port);
+            (whole || by_port).then_some((key.address, if whole { port } else { key.port }))
         });
-        let found = leads.find(|(key, forward)| key.port == port || forward.port == port);
-        found.map(|(key, _)| (key.address, key.port)).ok_or_else(|| {
+        found.ok_or_else(|| {
             let message = format!(
                 "no PublicAddress forwards {protocol:?} port {port} to {to}: from outside, it is not reached by any address"
             );

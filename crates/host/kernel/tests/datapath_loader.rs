@@ -77,7 +77,7 @@ fn tables() -> Tables {
 }
 
 /// The map of endpoints, opened behind the writer's back.
-fn endpoints(datapath: &Datapath) -> HashMap<MapData, [u8; 24], [u8; 20]> {
+fn endpoints(datapath: &Datapath) -> HashMap<MapData, [u8; 24], [u8; 24]> {
     let map = MapData::from_pin(datapath.map_directory().join("endpoints")).unwrap();
     HashMap::try_from(Map::HashMap(map)).unwrap()
 }
@@ -140,17 +140,17 @@ fn what_somebody_else_changed_is_mended() {
     assert_eq!(datapath.observe().unwrap(), tables);
 
     let key = map.keys().next().unwrap().unwrap();
-    map.insert(key, [7; 20], 0).unwrap();
+    map.insert(key, [7; 24], 0).unwrap();
     assert_eq!(datapath.apply(&tables).unwrap().vpcs_flipped, 1);
     assert_eq!(datapath.observe().unwrap(), tables);
 
     // What a writer that died before its switch has left: entries of a generation that nobody is at.
     let mut left = map.keys().next().unwrap().unwrap();
     left[4..8].copy_from_slice(&12345u32.to_ne_bytes());
-    map.insert(left, [7; 20], 0).unwrap();
+    map.insert(left, [7; 24], 0).unwrap();
     assert_eq!(datapath.observe().unwrap(), tables, "packets do not see it");
     assert_eq!(datapath.apply(&tables).unwrap(), Report { deleted: 1, ..Report::default() });
-    map.insert(left, [7; 20], 0).unwrap();
+    map.insert(left, [7; 24], 0).unwrap();
     drop(datapath);
     let mut datapath = Datapath::open(&private.layout, &FEW).unwrap();
     assert!(map.get(&left, 0).is_err(), "opening clears it away");

@@ -2,7 +2,8 @@
 //!
 //! Two addresses are of one class if the same rules speak of them, by a CIDR that they are in or by a group that they
 //! are a member of. So a packet's peer is looked up once, whatever the number of rules, and a rule is listed once for
-//! each class that it speaks of. An address that no rule speaks of is of class 0, for which nothing is listed.
+//! each class that it speaks of. An address that no rule speaks of is of class 0. A rule about every address is about no class,
+//! and is listed under class 0, where it holds for all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -69,7 +70,7 @@ impl<'a> Spoken<'a> {
         let mut cidrs: BTreeMap<Prefix, Vec<usize>> = BTreeMap::new();
         let mut cidr_origins: BTreeMap<Prefix, Vec<Arc<Origin>>> = BTreeMap::new();
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (n, rule) in rules.iter().enumerate() {
+        for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.speaks_of_everyone()) {
             for (peer, origin) in &rule.peers {
                 match peer {
                     Peer::Cidr(cidr) => {

@@ -149,11 +149,11 @@ impl Network {
     }
 
     fn add_port(&self, desired: &mut Desired, instance: &Instance, id: PortId) {
-        let Instance { vpc, address, mac, subnet, gateway, policy, routes, .. } = instance.clone();
+        let Instance { vpc, address, mac, subnet, gateway, policy, routes, nat, .. } = instance.clone();
         let port = Port { vpc, address, mac, subnet, gateway };
         desired.tables.ports.insert(id, port);
         let tables = desired.tables.vpcs.entry(vpc).or_insert_with(|| self.vpc_tables(vpc));
-        tables.endpoints.insert(address, Endpoint { port: id, mac, policy, routes });
+        tables.endpoints.insert(address, Endpoint { port: id, mac, policy, routes, nat });
         let because = vec![Origin::new(Kind::Instance, &instance.name, "")];
         desired.origins.insert(Entry::Port(id), because.clone());
         desired.origins.insert(Entry::Endpoint(vpc, address), because);

@@ -27,7 +27,7 @@ pub struct Network {
     pub vpcs: BTreeMap<VpcId, VpcNetwork>,
     /// The instances, by uid.
     pub instances: BTreeMap<String, Instance>,
-    /// The NAT gateways.
+    /// The NATs: of gateways, then of instances that have public addresses of their own.
     pub nats: BTreeMap<NatId, Nat>,
     /// The forwarded ports.
     pub forwards: BTreeMap<ForwardKey, Forward>,
@@ -87,6 +87,8 @@ pub struct Instance {
     pub policy: PolicyId,
     /// The routes that hold for what it sends.
     pub routes: RouteTableId,
+    /// Through which NAT it goes out to the internet, if it has a public address of its own.
+    pub nat: Option<NatId>,
     /// What it runs.
     pub process: ProcessSpec,
     /// What it may use of the host.
@@ -214,6 +216,7 @@ impl Place<'_> {
             groups,
             policy,
             routes: *self.of_subnet.get(&spec.subnet)?,
+            nat: None,
             process: spec.process.clone(),
             resources: spec.resources.clone(),
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use madang_datapath::{Entry, Forward, ForwardKey, Nat, NatId};
+use madang_datapath::{Entry, Forward, ForwardKey, Nat, NatId, VpcId};
 use madang_model::{ForwardProtocol, Kind, Model};
 
 use crate::network::{Instance, Network};
@@ -12,6 +12,9 @@ use crate::traffic::{TCP, UDP};
 
 /// The lowest port that source NAT takes: those below are for servers (RFC 6056, section 3.2).
 const FIRST_NAT_PORT: u16 = 1024;
+
+/// Nobody's: where a forward leads whose instance is not there.
+const UNSPECIFIED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 /// An interface that leads to the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,13 @@ pub struct Uplink {
 /// The NAT gateways' numbers: in the order of their names, from 1.
 pub(crate) fn nat_numbers(model: &Model) -> BTreeMap<String, NatId> {
     model.nat_gateways().keys().cloned().zip((1..).map(NatId)).collect()
+}
+
+/// The instance that a public address leads to.
+struct Holder {
+    uid: String,
+    vpc: VpcId,
+    address: IpAddr,
 }
 
 impl Network {
@@ -45,11 +55,19 @@ impl Network {
                 self.add_address(model, address, &gateway.spec.pool, (Kind::NatGateway, name));
             }
         }
-        let by_name: BTreeMap<_, _> = self.instances.values().map(|i| (i.name.clone(), i.clone())).collect();
+        let by_name =
+            |i: &Instance| (i.name.clone(), Holder { uid: i.uid.clone(), vpc: i.vpc, address: i.address });
+        let holders: BTreeMap<_, _> = self.instances.values().map(by_name).collect();
+        let mut numbers = (1..).map(NatId).skip(nats.len());
         for (name, public) in model.public_addresses() {
+            let number = public.spec.instance.as_ref().and_then(|_| numbers.next());
             if let Some(address) = public.status.address {
                 self.add_address(model, address, &public.spec.pool, (Kind::PublicAddress, name));
-                self.add_forwards(name, address, &public.spec.forwards, &by_name);
+                self.add_forwards(name, address, &public.spec.forwards, &holders);
+                let holder = public.spec.instance.as_ref().and_then(|instance| holders.get(instance));
+                if let Some((number, holder)) = number.zip(holder) {
+                    self.add_whole(name, address, number, holder);
+                }
             }
         }
     }
@@ -64,26 +82,40 @@ impl Network {
         }
     }
 
+    /// An instance has the address for itself.
+    fn add_whole(&mut self, name: &str, address: IpAddr, number: NatId, holder: &Holder) {
+        let because = || vec![Origin::new(Kind::PublicAddress, name, "spec.instance")];
+        let key = ForwardKey::whole(address);
+        self.forwards.insert(key, Forward { vpc: holder.vpc, address: holder.address, port: 0 });
+        self.origins.insert(Entry::Forward(key), because());
+        self.nats.insert(number, Nat { address, first_port: 1, last_port: u16::MAX });
+        self.origins.insert(Entry::Nat(number), because());
+        if let Some(instance) = self.instances.get_mut(&holder.uid) {
+            instance.nat = Some(number);
+        }
+    }
+
     fn add_forwards(
         &mut self,
         name: &str,
         address: IpAddr,
         forwards: &[madang_model::Forward],
-        instances: &BTreeMap<String, Instance>,
+        instances: &BTreeMap<String, Holder>,
     ) {
         for (n, forward) in forwards.iter().enumerate() {
             let protocol = match forward.protocol {
                 ForwardProtocol::Tcp => TCP,
                 ForwardProtocol::Udp => UDP,
             };
-            // One that is being deleted, or is wrong, is in no model: its forwards end before it does.
-            if let Some(instance) = instances.get(&forward.instance) {
-                let key = ForwardKey { address, protocol, port: forward.port };
-                let port = forward.target_port.unwrap_or(forward.port);
-                self.forwards.insert(key, Forward { vpc: instance.vpc, address: instance.address, port });
-                let at = Origin::new(Kind::PublicAddress, name, format!("spec.forwards[{n}]"));
-                self.origins.insert(Entry::Forward(key), vec![at]);
-            }
+            // One that is being deleted, or is wrong, is in no model: its forwards end before it does, and lead nowhere.
+            let (vpc, to) = instances
+                .get(&forward.instance)
+                .map_or((VpcId::OUTSIDE, UNSPECIFIED), |instance| (instance.vpc, instance.address));
+            let key = ForwardKey { address, protocol, port: forward.port };
+            let port = forward.target_port.unwrap_or(forward.port);
+            self.forwards.insert(key, Forward { vpc, address: to, port });
+            let at = Origin::new(Kind::PublicAddress, name, format!("spec.forwards[{n}]"));
+            self.origins.insert(Entry::Forward(key), vec![at]);
         }
     }
 }

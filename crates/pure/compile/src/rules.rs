@@ -21,6 +21,13 @@ pub(crate) struct GroupRule {
     pub(crate) origin: Arc<Origin>,
 }
 
+impl GroupRule {
+    /// Whether it is about every peer: then it is about no class.
+    pub(crate) fn speaks_of_everyone(&self) -> bool {
+        self.peers.iter().any(|(peer, _)| *peer == Peer::Cidr(Prefix::ANY_V4))
+    }
+}
+
 /// The names of an instance's groups, `default` if it has none.
 pub(crate) fn groups_of(named: &[String]) -> BTreeSet<String> {
     if named.is_empty() {

@@ -10,7 +10,9 @@ use std::net::IpAddr;
 use common::{Meaning, OUTSIDE, model, services, worlds};
 use madang_addr::Mac;
 use madang_compile::{Desired, Host, HostUplink, TCP, UDP, compile};
-use madang_datapath::{Entrance, Entry, PortId, Probe, Protocol, Rule, Tables, UplinkId, Verdict, explain};
+use madang_datapath::{
+    ClassId, Entrance, Entry, PortId, Probe, Protocol, Rule, Tables, UplinkId, Verdict, explain,
+};
 use madang_model::Resource;
 use proptest::prelude::*;
 
@@ -73,13 +75,22 @@ proptest! {
                 }
             }
         }
-        let public = meaning.public_address();
+        for (from, public) in meaning.instances().into_iter().flat_map(|from| meaning.public_addresses().into_iter().map(move |to| (from, to))) {
+            let (entrance, source) = (Entrance::Port(port(&from.metadata.name)), from.status.address.unwrap());
+            for service in services().chain([(UDP, 53), (TCP, 53)]) {
+                let got = verdict(tables, entrance, source, public, service);
+                let expected = meaning.comes_back(from, public, service).map(|(to, _)| Verdict::ToPort(port(&to.metadata.name)));
+                prop_assert_eq!(Some(got).filter(|v| v.drop_reason().is_none()), expected, "{} to {} {:?}", from.metadata.name, public, service);
+            }
+        }
+        for public in meaning.public_addresses() {
         for from in OUTSIDE.map(|from| from.parse::<IpAddr>().unwrap()) {
             for service in services().chain([(UDP, 53), (TCP, 53)]) {
                 let got = verdict(tables, Entrance::Uplink(UPLINK), from, public, service);
-                let expected = meaning.comes_in(from, service).map(|to| Verdict::ToPort(port(&to.metadata.name)));
+                let expected = meaning.comes_in(from, public, service).map(|(to, _)| Verdict::ToPort(port(&to.metadata.name)));
                 prop_assert_eq!(Some(got).filter(|v| v.drop_reason().is_none()), expected, "{} to {} {:?}", from, public, service);
             }
+        }
         }
     }
 
@@ -89,7 +100,8 @@ proptest! {
             let rules: Vec<&Rule> = tables.rules.iter().collect();
             for (n, a) in rules.iter().enumerate() {
                 for b in &rules[n + 1..] {
-                    let same = (a.policy, a.direction, a.class) == (b.policy, b.direction, b.class);
+                    let same = (a.policy, a.direction) == (b.policy, b.direction)
+                        && (a.class == b.class || a.class == ClassId(0));
                     let overlap = a.ports.contains(b.ports.base()) || b.ports.contains(a.ports.base());
                     let covers = a.protocol.is_none() || a.protocol == b.protocol;
                     prop_assert!(!(same && covers && overlap), "{a:?} and {b:?}");

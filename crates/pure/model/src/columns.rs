@@ -241,6 +241,7 @@ fn public_address(
     vec![
         column("POOL", address.spec.pool.as_str()),
         column("ADDRESS", optional(address.status.address)),
+        column("INSTANCE", address.spec.instance.clone().unwrap_or_default()),
         column("FORWARDS", list(address.spec.forwards.iter().map(forward))),
         ready,
         age,

@@ -41,7 +41,8 @@ pub fn references_mut(resource: &mut Resource, mut each: impl FnMut(Kind, &mut S
         Resource::PublicAddress(public) => {
             each(Kind::AddressPool, &mut public.spec.pool);
             let instances = public.spec.forwards.iter_mut().map(|forward| &mut forward.instance);
-            instances.for_each(|name| each(Kind::Instance, name));
+            let own = public.spec.instance.iter_mut();
+            own.chain(instances).for_each(|name| each(Kind::Instance, name));
         }
         _ => {}
     }

@@ -263,7 +263,7 @@ kinds! {
     Subnet { SubnetSpec, PlainStatus, "subnets", ["subnet"], Madang, Spec, Label, namespaced: true, "a part of a VPC's range" }
     Instance { InstanceSpec, InstanceStatus, "instances", ["i", "instance"], Madang, Spec, Label, namespaced: true, "a workload on a subnet" }
     InstanceGroup { InstanceGroupSpec, InstanceGroupStatus, "instancegroups", ["ig", "instancegroup"], Madang, Spec, Label, namespaced: true, "a number of instances that are alike" }
-    PublicAddress { PublicAddressSpec, PublicAddressStatus, "publicaddresses", ["eip", "eips", "publicaddress"], Madang, Spec, Label, namespaced: true, "an address of a pool, forwarding ports to instances" }
+    PublicAddress { PublicAddressSpec, PublicAddressStatus, "publicaddresses", ["eip", "eips", "publicaddress"], Madang, Spec, Label, namespaced: true, "an address of a pool: an instance's own, or forwarding ports" }
     Assertion { AssertionSpec, PlainStatus, "assertions", ["assert", "assertion"], Madang, Spec, Label, namespaced: true, "what must be reachable, or must not be" }
     Secret { SecretSpec, PlainStatus, "secrets", ["secret"], Core, Flat, Subdomain, namespaced: true, "keys, certificates, tokens: kept with mode 0600 and never printed" }
     Role { RoleSpec, PlainStatus, "roles", ["role"], Rbac, Flat, Segment, namespaced: true, "what may be done in a project" }

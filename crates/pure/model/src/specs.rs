@@ -219,7 +219,7 @@ pub struct NatGatewaySpec {
     pub address: Option<IpAddr>,
 }
 
-/// An address of a pool, forwarding ports to instances.
+/// An address of a pool: an instance's own, or forwarding ports to instances, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublicAddressSpec {
@@ -230,6 +230,11 @@ pub struct PublicAddressSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,
+    /// The instance that has it for itself: whatever is sent there and is not forwarded reaches that, and where its route
+    /// leads to `internet` it is seen outside as this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["web-1"]))]
+    pub instance: Option<String>,
     /// What is forwarded where.
     #[serde(default)]
     pub forwards: Vec<Forward>,

@@ -17,8 +17,6 @@ use proptest::prelude::*;
 /// A connection: who opens it, to whom, which protocol and port, and by which public port.
 type Connection = (String, String, (u8, u16), Option<String>);
 
-const FORWARDED: [((u8, u16), u16); 3] = [((TCP, 80), 8080), ((UDP, 53), 5432), ((TCP, 443), 443)];
-
 fn outside() -> impl Iterator<Item = IpAddr> {
     OUTSIDE.into_iter().map(|address| address.parse().unwrap())
 }
@@ -38,12 +36,19 @@ fn possible(world: &[Resource]) -> BTreeSet<Connection> {
             possible.extend(out.map(|to| (name.clone(), to.to_string(), service, None)));
         }
     }
-    let public = meaning.public_address();
-    for (service, target) in FORWARDED {
-        for from in outside() {
-            let via = Some(format!("{public}:{}", service.1));
-            let reached = meaning.comes_in(from, service).map(|to| to.metadata.name.clone());
-            possible.extend(reached.map(|to| (from.to_string(), to, (service.0, target), via.clone())));
+    for public in meaning.public_addresses() {
+        for service in services().chain([(TCP, 53), (UDP, 53)]) {
+            let via = match meaning.forward(public, service) {
+                Some(forward) => format!("{public}:{}", forward.port),
+                None => public.to_string(),
+            };
+            for from in outside() {
+                let reached = meaning.comes_in(from, public, service);
+                let known = reached.filter(|(_, port)| services().any(|asked| asked == (service.0, *port)));
+                possible.extend(known.map(|(to, port)| {
+                    (from.to_string(), to.metadata.name.clone(), (service.0, port), Some(via.clone()))
+                }));
+            }
         }
     }
     possible

@@ -100,8 +100,8 @@ mod tests {
         web-1   shop   web      10.0.1.4   Ready           0          150m
         db-1    shop   data     10.0.2.4   ProcessExited   4          150m
 
-        NAME    POOL       ADDRESS        FORWARDS               STATUS   AGE
-        front   internet   203.0.113.10   tcp/80 -> web-1:8080   Ready    150m
+        NAME    POOL       ADDRESS        INSTANCE   FORWARDS               STATUS   AGE
+        front   internet   203.0.113.10   -          tcp/80 -> web-1:8080   Ready    150m
         ");
     }
 
@@ -134,8 +134,8 @@ mod tests {
         web-1   shop   web      10.0.1.4   Ready           0          150m   web      02:00:00:00:00:01   mdab12cd34   host-1   4242   -        app=web
         db-1    shop   data     10.0.2.4   ProcessExited   4          150m   -        02:00:00:00:00:01   mdab12cd34   host-1   -      127      -
 
-        NAME    POOL       ADDRESS        FORWARDS               STATUS   AGE    LABELS
-        front   internet   203.0.113.10   tcp/80 -> web-1:8080   Ready    150m   -
+        NAME    POOL       ADDRESS        INSTANCE   FORWARDS               STATUS   AGE    LABELS
+        front   internet   203.0.113.10   -          tcp/80 -> web-1:8080   Ready    150m   -
         ");
     }
 

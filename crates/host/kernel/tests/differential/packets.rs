@@ -72,7 +72,10 @@ impl Packets<'_> {
                 _ => ip(10, 0, 0, 4),
             },
         };
-        let transport = self.transport(random);
+        let mut transport = self.transport(random);
+        if pool().contains(&destination) && random.once_in(2) {
+            transport.source_port = transport.destination_port;
+        }
         let frame = build(random, GATEWAY_MAC, port.mac, port.address, destination, transport);
         Arrival { ifindex: id.0, uplink: false, frame }
     }

@@ -61,6 +61,7 @@ pub(crate) fn make(random: &mut Random, interfaces: &[u32]) -> Tables {
     }
     make_services(random, &mut tables, &mut free);
     make_forwards(random, &mut tables);
+    make_public(random, &mut tables);
     tables
 }
 
@@ -256,6 +257,19 @@ fn make_forwards(random: &mut Random, tables: &mut Tables) {
         let key = if whole { ForwardKey::whole(address) } else { ForwardKey { address, protocol, port } };
         if let Some(forward) = forward(random, tables) {
             tables.outside.forwards.insert(key, forward);
+        }
+    }
+}
+
+/// Public addresses of instances' own: whatever is sent to them arrives, and they go out with them.
+fn make_public(random: &mut Random, tables: &mut Tables) {
+    for (vpc, own) in &tables.vpcs {
+        for (address, endpoint) in &own.endpoints {
+            let nat = endpoint.nat.and_then(|nat| tables.outside.nats.get(&nat));
+            if let Some(nat) = nat.filter(|_| random.once_in(3)) {
+                let forward = Forward { vpc: *vpc, address: *address, port: 0 };
+                tables.outside.forwards.insert(ForwardKey::whole(nat.address), forward);
+            }
         }
     }
 }

@@ -14,8 +14,9 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 use madang_compile::{ICMP, Network, TCP, UDP, compile};
 use madang_model::{
-    Document, ForwardProtocol, InstanceSpec, InstanceStatus, Model, Object, Peer, PortRange, Resource,
-    RouteTarget, RuleProtocol, SourceFile, allocate, check, from_json, parse,
+    Document, Forward, ForwardProtocol, InstanceSpec, InstanceStatus, Model, Object, Peer, PortRange,
+    PublicAddressSpec, PublicAddressStatus, Resource, RouteTarget, RuleProtocol, SourceFile, allocate, check,
+    from_json, parse,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -52,7 +53,8 @@ pub fn network(yaml: &str) -> Network {
 pub const SHOP: &str = include_str!("shop.yaml");
 
 const PORTS: [u16; 12] = [1, 22, 79, 80, 81, 443, 5432, 8000, 8080, 8100, 65534, 65535];
-const PEERS: [&str; 15] = [
+const PEERS: [&str; 16] = [
+    "203.0.113.8/30",
     "0.0.0.0/0",
     "10.0.0.0/8",
     "10.0.0.0/16",
@@ -171,9 +173,13 @@ pub fn worlds() -> impl Strategy<Value = Vec<Resource>> {
     let of_a = |name| instance(name, &["a1", "a2"], GROUPS);
     let of_b = |name| instance(name, &["b1"], &["h0"]);
     let instances = (of_a("i0"), of_a("i1"), of_a("i2"), of_a("i3"), of_b("j0"), of_b("j1"));
-    (groups, subnets, instances).prop_map(
-        |((g0, g1, g2, g3, default), (a1, a2, rt), (i0, i1, i2, i3, j0, j1))| {
+    let own = prop::option::of(select(&["i0", "i2", "j0"][..]));
+    (groups, subnets, instances, own).prop_map(
+        |((g0, g1, g2, g3, default), (a1, a2, rt), (i0, i1, i2, i3, j0, j1), own)| {
             let mut world = fixed();
+            let forwards = json!([{ "port": 22, "instance": "i1", "targetPort": 8100 }]);
+            let spec = own.map(|name| json!({ "pool": "pool", "instance": name, "forwards": forwards }));
+            world.extend(spec.map(|spec| resource("PublicAddress", "own", &spec)));
             world.extend([g0, g1, g2, g3, a1, a2, rt, i0, i1, i2, i3, j0, j1]);
             world.extend(default);
             allocated(world)
@@ -185,6 +191,7 @@ pub fn worlds() -> impl Strategy<Value = Vec<Resource>> {
 pub struct Meaning<'a>(pub &'a [Resource]);
 
 type Instance = Object<InstanceSpec, InstanceStatus>;
+type Public = Object<PublicAddressSpec, PublicAddressStatus>;
 
 impl<'a> Meaning<'a> {
     pub fn instances(&self) -> Vec<&'a Instance> {
@@ -196,9 +203,14 @@ impl<'a> Meaning<'a> {
         self.instances().into_iter().find(|i| i.metadata.name == name)
     }
 
-    pub fn public_address(&self) -> IpAddr {
-        let address = |r: &Resource| if let Resource::PublicAddress(p) = r { p.status.address } else { None };
-        self.0.iter().find_map(address).unwrap()
+    /// The public addresses.
+    pub fn public_addresses(&self) -> Vec<IpAddr> {
+        self.publics().into_iter().filter_map(|public| public.status.address).collect()
+    }
+
+    fn publics(&self) -> Vec<&'a Public> {
+        let public = |r: &'a Resource| if let Resource::PublicAddress(p) = r { Some(p) } else { None };
+        self.0.iter().filter_map(public).collect()
     }
 
     /// Whether an instance can open a connection to another one.
@@ -212,19 +224,53 @@ impl<'a> Meaning<'a> {
 
     /// Whether an instance can open a connection to the outside.
     pub fn goes_out(&self, from: &Instance, to: IpAddr, service: (u8, u16)) -> bool {
-        self.route(from, to) == Some(RouteTarget::Nat) && self.permits(from, "egress", to, service)
+        self.seen_as(from, to).is_some() && self.permits(from, "egress", to, service)
     }
 
-    /// Who gets what comes from outside to this public port, if it may come in.
-    pub fn comes_in(&self, from: IpAddr, (protocol, port): (u8, u16)) -> Option<&'a Instance> {
-        let forwards = self
-            .0
-            .iter()
-            .filter_map(|r| if let Resource::PublicAddress(p) = r { Some(&p.spec.forwards) } else { None });
+    /// As which address an instance is seen there, if there is a way.
+    fn seen_as(&self, from: &Instance, to: IpAddr) -> Option<IpAddr> {
+        let nat = |r: &Resource| if let Resource::NatGateway(nat) = r { nat.status.address } else { None };
+        let own = |public: &&Public| public.spec.instance.as_ref() == Some(&from.metadata.name);
+        match self.route(from, to)? {
+            RouteTarget::Nat => self.0.iter().find_map(nat),
+            RouteTarget::Internet => self.publics().into_iter().find(own)?.status.address,
+            _ => None,
+        }
+    }
+
+    /// The forward of this port of a public address.
+    pub fn forward(&self, public: IpAddr, (protocol, port): (u8, u16)) -> Option<&'a Forward> {
+        let spec = &self.publics().into_iter().find(|p| p.status.address == Some(public))?.spec;
         let number = |p| if p == ForwardProtocol::Tcp { TCP } else { UDP };
-        let forward = forwards.flatten().find(|f| f.port == port && number(f.protocol) == protocol)?;
-        let to = self.instance(&forward.instance)?;
-        self.permits(to, "ingress", from, (protocol, forward.target_port.unwrap_or(port))).then_some(to)
+        spec.forwards.iter().find(|f| f.port == port && number(f.protocol) == protocol)
+    }
+
+    /// Where what is sent to this port of a public address leads: to which port of whom.
+    fn leads(&self, public: IpAddr, service: (u8, u16)) -> Option<(&'a Instance, u16)> {
+        let port = service.1;
+        let spec = &self.publics().into_iter().find(|p| p.status.address == Some(public))?.spec;
+        match (self.forward(public, service), &spec.instance) {
+            (Some(f), _) => Some((self.instance(&f.instance)?, f.target_port.unwrap_or(port))),
+            (None, Some(own)) => Some((self.instance(own)?, port)),
+            (None, None) => None,
+        }
+    }
+
+    /// Who gets what comes from outside to this port of a public address, if it may come in, and at which port.
+    pub fn comes_in(&self, from: IpAddr, public: IpAddr, service: (u8, u16)) -> Option<(&'a Instance, u16)> {
+        let (to, port) = self.leads(public, service)?;
+        self.permits(to, "ingress", from, (service.0, port)).then_some((to, port))
+    }
+
+    /// The same for what an instance sends there.
+    pub fn comes_back(
+        &self,
+        from: &Instance,
+        public: IpAddr,
+        service: (u8, u16),
+    ) -> Option<(&'a Instance, u16)> {
+        let seen = self.seen_as(from, public).filter(|_| self.permits(from, "egress", public, service))?;
+        self.comes_in(seen, public, service)
     }
 
     fn vpc(&self, instance: &Instance) -> &'a str {

@@ -1,9 +1,10 @@
 //! Whether a rule allows it: the peer's address gives a class, then (policy, direction, class, protocol, port) is looked
 //! up. What no rule allows is denied.
 //!
-//! The class is that of the longest prefix of the VPC's classes that the peer is in, or 0. The port is the destination's
-//! as the receiver sees it, which for an echo request is [`crate::abi::ECHO_REQUEST`]. A rule fits if policy, direction and
-//! class are these, its protocol is this or none, and its port prefix contains the port (for a rule of every protocol too).
+//! The class is that of the longest prefix of the VPC's classes that the peer is in, or 0; what is listed under class 0 holds
+//! for every peer. The port is the destination's
+//! as the receiver sees it, which for an echo request is [`crate::abi::ECHO_REQUEST`]. A rule fits if policy and
+//! direction are these, its class is this or 0, its protocol is this or none, and its port prefix contains the port (for a rule of every protocol too).
 
 use std::net::IpAddr;
 
@@ -79,9 +80,16 @@ impl Question<'_> {
         let (class, prefix) = view.class(self.vpc, self.peer);
         let policy = self.endpoint.policy;
         let rule = view.rule(self.vpc, Asked { policy, direction, class, protocol, port });
-        let entries = || self.entries(prefix);
         let whose = || format!("{} ({})", self.whose, self.owner(view));
         let peer = || format!("{} ({})", self.peer, self.standing(view, class, prefix));
+        // A rule about everybody does not look at who it is.
+        let entries = || {
+            if rule.is_some_and(|rule| rule.class == ClassId(0)) {
+                self.entries(None)
+            } else {
+                self.entries(prefix)
+            }
+        };
         let service = || service(protocol, port);
         let Some(rule) = rule else {
             return Err(trace.refuse(stage, reason, || {
@@ -90,7 +98,8 @@ impl Question<'_> {
         };
         trace.step(stage, || {
             let entries = entries().into_iter().chain([Entry::Rule(self.vpc, rule)]).collect();
-            (format!("an {word} rule of {} allows {} with {}", whose(), service(), peer()), entries)
+            let peer = if rule.class == ClassId(0) { format!("anybody, as {}", self.peer) } else { peer() };
+            (format!("an {word} rule of {} allows {} with {peer}", whose(), service()), entries)
         });
         Ok(())
     }

@@ -160,7 +160,7 @@ fn who_is_seen_as_another_asks_anew() {
     assert_eq!(world.send(WEB, ask).0, Verdict::ToPort(SERVICES));
     // Its port was made anew.
     let port = world.tables.ports.remove(&WEB).unwrap();
-    world.tables.ports.insert(PortId(42), port);
+    world.tables.ports.insert(PortId(42), Port { mac: mac(PortId(42)), ..port });
     world.vpc().endpoints.get_mut(&address(WEB).into()).unwrap().port = PortId(42);
     world.generations.raise(VPC);
     assert_eq!(world.send(PortId(42), ask).0, dropped(DropReason::PathChanged));

@@ -135,7 +135,19 @@ fn in_pool(findings: &mut Findings, n: usize, address: IpAddr, name: &str, pool:
 }
 
 pub(super) fn forwards(world: &World<'_>, findings: &mut Findings) {
+    let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     for (n, public) in world.public_addresses() {
+        if let Some(instance) = &public.spec.instance {
+            world.follow(findings, (n, "spec.instance"), Kind::Instance, instance, Need::Part);
+            let first = *held.entry(instance).or_insert(n);
+            if first != n {
+                let message = format!("{} is already the own address of {instance}", world.called(first));
+                let cause = "what an instance sends has one source";
+                let hint = "forward the ports that are meant instead: spec.forwards";
+                let diagnostic = Diagnostic::new("secondPublicAddress", message).cause(cause).hint(hint);
+                findings.wrong(n, "spec.instance", diagnostic);
+            }
+        }
         for (at, forward) in public.spec.forwards.iter().enumerate() {
             let path = format!("spec.forwards[{at}].instance");
             world.follow(findings, (n, &path), Kind::Instance, &forward.instance, Need::Part);

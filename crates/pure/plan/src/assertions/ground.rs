@@ -9,7 +9,7 @@ use madang_datapath::{Forward, ForwardKey, VpcId};
 use madang_model::{Diagnostic, Kind, Model, ObjectRef, Resource, Span, origin};
 
 use crate::reach::instances::Side;
-use crate::reach::outside::is_outside;
+use crate::reach::outside::{is_outside, spoken};
 
 /// One compiled network.
 pub(super) struct Ground<'a> {
@@ -31,11 +31,10 @@ pub(super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     pub(super) fn new(resources: &'a [Resource], model: &'a Model, network: &'a Network) -> Self {
         let standing = resources.iter().filter(|r| r.metadata().deletion_timestamp.is_none());
-        let spoken = |vpc: &VpcNetwork| {
-            vpc.classes.keys().copied().filter(|prefix| is_outside(vpc, *prefix)).collect::<Vec<_>>()
-        };
+        let outside =
+            |vpc: &VpcNetwork| spoken(vpc).filter(|prefix| is_outside(vpc, *prefix)).collect::<Vec<_>>();
         let (mut forwards_to, mut forwards_at): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) = Default::default();
-        for (key, forward) in &network.forwards {
+        for (key, forward) in network.forwards.iter().filter(|(_, to)| network.vpcs.contains_key(&to.vpc)) {
             forwards_to.entry((forward.vpc, forward.address)).or_default().push((*key, *forward));
             forwards_at.entry(key.address).or_default().push((*key, *forward));
         }
@@ -44,7 +43,7 @@ impl<'a> Ground<'a> {
             side: Side::of(network),
             model,
             resources: standing.map(|resource| (resource.object_ref(), resource)).collect(),
-            spoken: network.vpcs.iter().map(|(id, vpc)| (*id, spoken(vpc))).collect(),
+            spoken: network.vpcs.iter().map(|(id, vpc)| (*id, outside(vpc))).collect(),
             holders: network.instances.values().map(|i| ((i.vpc, i.address), i)).collect(),
             forwards_to,
             forwards_at,

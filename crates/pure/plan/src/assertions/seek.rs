@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use madang_addr::Prefix;
-use madang_compile::Instance;
+use madang_compile::{Instance, Traffic};
 use madang_datapath::{Direction, Forward, ForwardKey, Route, VpcId};
 use madang_model::{Diagnostic, Expectation};
 
@@ -14,7 +14,7 @@ use super::place::{Place, Trouble};
 use super::regions::regions;
 use super::service::Service;
 use crate::reach::instances::Key;
-use crate::reach::outside::{is_outside, permitted};
+use crate::reach::outside::{carried, is_outside, is_whole, permitted};
 
 /// Who opens a connection to whom. A prefix outside stands for the addresses that no narrower one singles out.
 #[derive(Clone, Copy)]
@@ -29,6 +29,8 @@ pub(super) enum Strand<'a> {
     Public(Prefix, IpAddr),
     /// From an instance to a public address.
     Back(&'a Instance, IpAddr),
+    /// From an instance to another by a public address of that.
+    Round(&'a Instance, IpAddr, &'a Instance),
 }
 
 /// What was found.
@@ -94,15 +96,33 @@ impl<'a> Seeker<'_, 'a> {
 
     /// Each of some instances to each of others: one pair of each two sets that are alike.
     fn within(&mut self, from: &[&'a Instance], to: &[&'a Instance]) {
-        let (from, to) = (self.alike(from), self.alike(to));
-        for senders in from.values() {
-            for receivers in to.values() {
+        let (senders, receivers) = (self.alike(from), self.alike(to));
+        for senders in senders.values() {
+            for receivers in receivers.values() {
                 // Nobody reaches itself through the network. Of two each, one pair at least is of two.
                 let others = |a: &&'a Instance| receivers.iter().copied().find(|b| b.name != a.name);
                 let pair = senders.iter().copied().take(2).find_map(|a| others(&a).map(|b| (a, b)));
                 if let Some((a, b)) = pair {
                     self.ask(Strand::Within(a, b));
                 }
+            }
+        }
+        if self.wanted {
+            self.round(from, to);
+        }
+    }
+
+    /// The same by public addresses: whom no forward leads to is not reached so.
+    fn round(&mut self, from: &[&'a Instance], to: &[&'a Instance]) {
+        let mut asked = BTreeSet::new();
+        for from in from {
+            if !asked.insert((from.vpc, from.policy, from.routes, from.nat)) {
+                continue;
+            }
+            for to in to.iter().filter(|to| to.name != from.name) {
+                let addresses: BTreeSet<IpAddr> =
+                    self.ground.forwards_to(to).iter().map(|(key, _)| key.address).collect();
+                addresses.into_iter().for_each(|address| self.ask(Strand::Round(from, address, to)));
             }
         }
     }
@@ -127,7 +147,7 @@ impl<'a> Seeker<'_, 'a> {
         }
         let mut asked = BTreeSet::new();
         for from in from {
-            let key = (from.vpc, from.policy, from.routes);
+            let key = (from.vpc, from.policy, from.routes, from.nat);
             if self.found.is_some() || !asked.insert(key) {
                 continue;
             }
@@ -221,21 +241,26 @@ impl Ground<'_> {
             Strand::Out(from, to) => {
                 let vpc = self.vpc(from.vpc);
                 let out = permitted(vpc, from.policy, Direction::Egress, to);
-                matches!(self.way_out(from, to), Some((_, Route::Nat(_)))) && service.is_in(&out)
+                self.seen_as(from, to).is_some() && service.is_in(&out)
             }
             Strand::In(from, to) => {
                 let into = permitted(self.vpc(to.vpc), to.policy, Direction::Ingress, from);
-                self.forwards_to(to).iter().any(|(key, forward)| {
-                    let fits = service.port.is_none_or(|port| port == forward.port);
-                    key.protocol == service.number() && fits && service.at(forward.port).is_in(&into)
-                })
+                self.forwards_to(to)
+                    .iter()
+                    .any(|(key, forward)| service.is_in(&into.intersection(&self.carried(key, forward))))
             }
             Strand::Public(from, address) => self
                 .forwards_at(address)
                 .iter()
                 .any(|(key, forward)| self.comes_in(from, key, forward, service)),
-            // Answers would come from the uplink, where the sender is nobody.
-            Strand::Back(..) => false,
+            Strand::Back(from, address) => self
+                .forwards_at(address)
+                .iter()
+                .any(|(key, forward)| self.comes_back(from, key, forward, service)),
+            Strand::Round(from, address, to) => self.forwards_to(to).iter().any(|(key, forward)| {
+                let asked = service.seen_at(key, forward).filter(|_| key.address == address);
+                asked.is_some_and(|asked| self.comes_back(from, key, forward, asked))
+            }),
         }
     }
 
@@ -247,10 +272,52 @@ impl Ground<'_> {
         forward: &Forward,
         service: Service,
     ) -> bool {
-        let asked = key.protocol == service.number() && service.port.is_none_or(|port| port == key.port);
-        let Some(to) = self.holder(forward.vpc, forward.address).filter(|_| asked) else { return false };
+        let Some(to) = self.holder(forward.vpc, forward.address) else { return false };
         let into = permitted(self.vpc(to.vpc), to.policy, Direction::Ingress, from);
-        is_outside(self.vpc(to.vpc), from) && service.at(forward.port).is_in(&into)
+        is_outside(self.vpc(to.vpc), from) && self.leads(service, key, forward, &into)
+    }
+
+    /// Whether a service of a public address is led on by this forward, as something of this.
+    fn leads(&self, service: Service, key: &ForwardKey, forward: &Forward, into: &Traffic) -> bool {
+        if is_whole(key) {
+            return service.is_in(&into.intersection(&self.carried(key, forward)));
+        }
+        let asked = key.protocol == service.number() && service.port.is_none_or(|port| port == key.port);
+        asked && service.at(forward.port).is_in(into)
+    }
+
+    pub(super) fn carried(&self, key: &ForwardKey, forward: &Forward) -> Traffic {
+        carried(self.network, key, forward)
+    }
+
+    /// Whether what an instance sends to a public address is led back in by this forward.
+    pub(super) fn comes_back(
+        &self,
+        from: &Instance,
+        key: &ForwardKey,
+        forward: &Forward,
+        service: Service,
+    ) -> bool {
+        let to = Prefix::host(key.address);
+        let Some(seen) = self.seen_as(from, to) else { return false };
+        let out = permitted(self.vpc(from.vpc), from.policy, Direction::Egress, to);
+        let Some(holder) = self.holder(forward.vpc, forward.address) else { return false };
+        let into = permitted(self.vpc(holder.vpc), holder.policy, Direction::Ingress, Prefix::host(seen));
+        if is_whole(key) {
+            return self.leads(service, key, forward, &into.intersection(&out));
+        }
+        let asked = if service.port.is_none() { service.at(key.port) } else { service };
+        asked.is_in(&out) && self.leads(asked, key, forward, &into)
+    }
+
+    /// As which address an instance is seen by these addresses outside, if there is a way.
+    pub(super) fn seen_as(&self, from: &Instance, to: Prefix) -> Option<IpAddr> {
+        let nat = match self.way_out(from, to)?.1 {
+            Route::Nat(nat) => Some(nat),
+            Route::Internet => from.nat,
+            Route::Local | Route::Blackhole => None,
+        };
+        nat.and_then(|nat| self.network.nats.get(&nat)).map(|nat| nat.address)
     }
 
     /// The route from an instance to addresses outside.

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use madang_compile::{ICMP, TCP, Traffic, UDP};
+use madang_datapath::{Forward, ForwardKey};
 use madang_model::{AssertedProtocol, AssertionSpec};
+
+use crate::reach::outside::is_whole;
 
 /// A protocol, and a destination port if one is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,13 @@ impl Service {
     /// The same at another port.
     pub(super) fn at(self, port: u16) -> Self {
         Self { port: Some(port), ..self }
+    }
+
+    /// The service of a public address by which this one of an instance is reached, if this forward leads to it.
+    pub(super) fn seen_at(self, key: &ForwardKey, forward: &Forward) -> Option<Self> {
+        let led = is_whole(key) || self.port.is_none_or(|port| port == forward.port);
+        let port = self.port.map(|port| if is_whole(key) { port } else { key.port });
+        led.then_some(Self { port, ..self })
     }
 
     /// The IP protocol's number.

@@ -1,8 +1,10 @@
 //! Says what decides whether a connection can be opened: the rule, the route or the forward, and where it was written.
 
+use std::net::IpAddr;
+
 use madang_addr::Prefix;
 use madang_compile::{Instance, Origin, Traffic};
-use madang_datapath::{Direction, Entry, PortPrefix, Route, Rule};
+use madang_datapath::{ClassId, Direction, Entry, Forward, ForwardKey, PortPrefix, Route, Rule};
 use madang_model::{Diagnostic, Expectation, Kind, Resource, bare};
 
 use super::BROKEN;
@@ -10,7 +12,7 @@ use super::ground::Ground;
 use super::place::Place;
 use super::seek::Strand;
 use super::service::Service;
-use crate::reach::outside::{class_of, permitted};
+use crate::reach::outside::{class_of, is_whole, permitted};
 
 /// What decides, and what to do about it.
 struct Why {
@@ -54,6 +56,7 @@ fn ends(strand: Strand<'_>) -> (String, String) {
         Strand::Out(from, to) => (from.name.clone(), outside(to)),
         Strand::Public(from, to) => (outside(from), to.to_string()),
         Strand::Back(from, to) => (from.name.clone(), to.to_string()),
+        Strand::Round(from, _, to) => (from.name.clone(), to.name.clone()),
     }
 }
 
@@ -86,20 +89,19 @@ impl Ground<'_> {
             }
             Strand::In(from, to) => {
                 let into = ingress(to, from);
-                let mut open = self.forwards_to(to).iter().filter(|(key, forward)| {
-                    key.protocol == service.number() && service.at(forward.port).is_in(&into)
-                });
-                service
-                    .port
-                    .or_else(|| open.next().map(|(_, forward)| forward.port))
-                    .map_or(service, |p| service.at(p))
+                let open =
+                    self.forwards_to(to).iter().map(|(key, to)| into.intersection(&self.carried(key, to)));
+                open.filter(|open| service.is_in(open))
+                    .map(|open| service.one_of(&open))
+                    .next()
+                    .unwrap_or(service)
             }
             Strand::Public(from, address) => {
                 let mut open = self.forwards_at(address).iter();
                 let open = open.find(|(key, forward)| self.comes_in(from, key, forward, service));
-                open.map_or(service, |(key, _)| service.at(key.port))
+                open.map_or(service, |(key, _)| if is_whole(key) { service } else { service.at(key.port) })
             }
-            Strand::Back(..) => service,
+            Strand::Back(..) | Strand::Round(..) => service,
         }
     }
 
@@ -121,9 +123,7 @@ impl Ground<'_> {
             }
             Strand::In(from, to) => {
                 let mut forwards = self.forwards_to(to).iter();
-                let forward = forwards.find(|(key, forward)| {
-                    key.protocol == service.number() && Some(forward.port) == service.port
-                });
+                let forward = forwards.find(|(key, forward)| service.is_in(&self.carried(key, forward)));
                 let forward = forward.map(|(key, _)| self.origins(Entry::Forward(*key))).unwrap_or_default();
                 let lets_in = self.allowing(&Asked::inward(from, to), service);
                 format!("{forward} leads to it, and {lets_in} lets it in")
@@ -133,15 +133,39 @@ impl Ground<'_> {
                 let open = forwards.find(|(key, forward)| self.comes_in(from, key, forward, service));
                 let said = open.and_then(|(key, forward)| {
                     let to = self.holder(forward.vpc, forward.address)?;
-                    let lets_in = self.allowing(&Asked::inward(from, to), service.at(forward.port));
+                    let service = if is_whole(key) { service } else { service.at(forward.port) };
+                    let lets_in = self.allowing(&Asked::inward(from, to), service);
                     let forward = self.origins(Entry::Forward(*key));
                     Some(format!("{forward} leads to {}, and {lets_in} lets it in", to.name))
                 });
                 said.unwrap_or_default()
             }
-            Strand::Back(..) => String::new(),
+            Strand::Back(from, address) => self.back(from, address, None, service),
+            Strand::Round(from, address, to) => self.back(from, address, Some(to), service),
         };
         Why { because, hint }
+    }
+
+    /// What leads out to a public address and back in.
+    fn back(&self, from: &Instance, address: IpAddr, only: Option<&Instance>, service: Service) -> String {
+        let to = Prefix::host(address);
+        let route = self.way_out(from, to).map(|(prefix, _)| self.route(from, prefix)).unwrap_or_default();
+        let mut forwards = self.forwards_at(address).iter();
+        let open = forwards.find_map(|(key, forward)| {
+            let holder = self.holder(forward.vpc, forward.address)?;
+            let meant = only.is_none_or(|only| only.name == holder.name);
+            let asked = if only.is_some() { service.seen_at(key, forward)? } else { service };
+            (meant && self.comes_back(from, key, forward, asked)).then_some((key, forward, holder))
+        });
+        let Some((key, forward, holder)) = open else { return String::new() };
+        let service = if is_whole(key) { service } else { service.at(forward.port) };
+        let seen = self.seen_as(from, to).unwrap_or(address);
+        let lets_in = self.allowing(&Asked::inward(Prefix::host(seen), holder), service);
+        let forward = self.origins(Entry::Forward(*key));
+        format!(
+            "{route} leads out, where it is seen as {seen}; {forward} leads back to {}, and {lets_in} lets it in",
+            holder.name
+        )
     }
 
     fn why_closed(&self, strand: Strand<'_>, service: Service) -> Why {
@@ -168,18 +192,22 @@ impl Ground<'_> {
             Strand::Out(from, to) => {
                 whys.extend(self.denied(&Asked::out(from, to), service));
                 let way = self.way_out(from, to);
-                if !matches!(way, Some((_, Route::Nat(_)))) {
+                if self.seen_as(from, to).is_none() {
                     whys.push(self.astray(from, way, to));
                 }
             }
             Strand::In(from, to) => whys.push(self.not_in(from, to, service)),
             Strand::Public(from, address) => whys.push(self.not_forwarded(from, address, service)),
-            Strand::Back(_, address) => whys.push(Why {
-                because: format!(
-                    "{address} is an address of this host's own pools, which instances do not reach"
-                ),
-                hint: "write the instance behind it".to_owned(),
-            }),
+            Strand::Back(from, address) => {
+                let to = Prefix::host(address);
+                whys.extend(self.denied(&Asked::out(from, to), service));
+                match self.seen_as(from, to) {
+                    Some(seen) => whys.push(self.not_forwarded(Prefix::host(seen), address, service)),
+                    None => whys.push(self.astray(from, self.way_out(from, to), to)),
+                }
+            }
+            // Asked about only where it must not be.
+            Strand::Round(..) => {}
         }
         let hint = match whys.as_slice() {
             [] => "let both sides allow one port, or change the assertion".to_owned(),
@@ -195,11 +223,9 @@ impl Ground<'_> {
 
     /// Why nobody from there comes in to an instance.
     fn not_in(&self, from: Prefix, to: &Instance, service: Service) -> Why {
-        let forwards = self.forwards_to(to).iter().filter(|(key, forward)| {
-            key.protocol == service.number() && service.port.is_none_or(|port| port == forward.port)
-        });
-        let mut ports = forwards.map(|(_, forward)| forward.port);
-        let Some(port) = ports.next() else {
+        let mut forwards =
+            self.forwards_to(to).iter().filter(|(key, forward)| service.is_in(&self.carried(key, forward)));
+        let Some((key, forward)) = forwards.next() else {
             return Why {
                 because: format!("no public address forwards a port to {service} of {}", to.name),
                 hint: format!(
@@ -208,19 +234,22 @@ impl Ground<'_> {
                 ),
             };
         };
-        let denied = self.denied(&Asked::inward(from, to), service.at(port));
+        let service = if is_whole(key) { service } else { service.at(forward.port) };
+        let denied = self.denied(&Asked::inward(from, to), service);
         denied.unwrap_or_else(|| Why { because: String::new(), hint: String::new() })
     }
 
     /// Why nobody from there comes in by a public address.
-    fn not_forwarded(&self, from: Prefix, address: std::net::IpAddr, service: Service) -> Why {
-        let asked = |key: &madang_datapath::ForwardKey| {
-            key.protocol == service.number() && service.port.is_none_or(|port| port == key.port)
+    fn not_forwarded(&self, from: Prefix, address: IpAddr, service: Service) -> Why {
+        let leads = |key: &ForwardKey, forward: &Forward| match is_whole(key) {
+            true => service.is_in(&self.carried(key, forward)),
+            false => key.protocol == service.number() && service.port.is_none_or(|port| port == key.port),
         };
-        let mut forwards = self.forwards_at(address).iter().filter(|(key, _)| asked(key));
-        let found = forwards.next().and_then(|(_, forward)| {
+        let mut forwards = self.forwards_at(address).iter().filter(|(key, forward)| leads(key, forward));
+        let found = forwards.next().and_then(|(key, forward)| {
             let to = self.holder(forward.vpc, forward.address)?;
-            self.denied(&Asked::inward(from, to), service.at(forward.port))
+            let service = if is_whole(key) { service } else { service.at(forward.port) };
+            self.denied(&Asked::inward(from, to), service)
         });
         found.unwrap_or_else(|| Why {
             because: format!("{service} of {address} is not forwarded to an instance that is in force"),
@@ -313,14 +342,18 @@ impl Ground<'_> {
         let vpc = self.vpc(asked.instance.vpc);
         let (policy, direction) = (asked.instance.policy, asked.direction);
         let class = class_of(vpc, asked.peer);
-        let first = Rule { policy, direction, class, protocol: None, ports: PortPrefix::ALL };
         let port = service.port.unwrap_or(0);
-        let of_these = |rule: &&Rule| (rule.policy, rule.direction, rule.class) == (policy, direction, class);
+        let about = |class| {
+            let first = Rule { policy, direction, class, protocol: None, ports: PortPrefix::ALL };
+            let of_these =
+                move |rule: &&Rule| (rule.policy, rule.direction, rule.class) == (policy, direction, class);
+            vpc.rules.range(first..).take_while(of_these)
+        };
         let fits = |rule: &&Rule| {
             let ports = service.port.is_none() || rule.ports.contains(port);
             rule.protocol.is_none_or(|protocol| protocol == service.number()) && ports
         };
-        let rules = vpc.rules.range(first..).take_while(of_these).filter(fits);
+        let rules = about(class).chain(about(ClassId(0))).filter(fits);
         let mut origins: Vec<&Origin> = rules
             .flat_map(|rule| self.network.origins.get(&Entry::Rule(asked.instance.vpc, *rule)))
             .flatten()

@@ -79,19 +79,25 @@ impl<'a> Side<'a> {
     fn pairs(&self, keys: &[Option<&Key>]) -> BTreeSet<(usize, usize)> {
         let mut by_policy: BTreeMap<(VpcId, PolicyId), Vec<usize>> = BTreeMap::new();
         let mut by_class: BTreeMap<(VpcId, ClassId), Vec<usize>> = BTreeMap::new();
+        let mut by_vpc: BTreeMap<VpcId, Vec<usize>> = BTreeMap::new();
         for (place, key) in keys.iter().enumerate() {
             if let Some(key) = key {
                 by_policy.entry((key.vpc, key.policy)).or_default().push(place);
                 by_class.entry((key.vpc, key.class)).or_default().push(place);
+                by_vpc.entry(key.vpc).or_default().push(place);
             }
         }
         let mut pairs = BTreeSet::new();
         for (vpc, network) in &self.network.vpcs {
-            let ingress = network.permits.keys().filter(|(_, direction, _)| *direction == Direction::Ingress);
-            for (policy, _, class) in ingress {
-                for from in by_class.get(&(*vpc, *class)).into_iter().flatten() {
-                    let targets = by_policy.get(&(*vpc, *policy)).into_iter().flatten();
-                    pairs.extend(targets.map(|to| (*from, *to)));
+            let targets = |policy| by_policy.get(&(*vpc, policy)).into_iter().flatten().copied();
+            for (policy, class) in network.permits.with_classes(Direction::Ingress) {
+                for from in by_class.get(&(*vpc, class)).into_iter().flatten() {
+                    pairs.extend(targets(policy).map(|to| (*from, to)));
+                }
+            }
+            for policy in network.permits.with_everyone(Direction::Ingress) {
+                for from in by_vpc.get(vpc).into_iter().flatten() {
+                    pairs.extend(targets(policy).map(|to| (*from, to)));
                 }
             }
         }
@@ -106,8 +112,8 @@ impl<'a> Side<'a> {
             return Traffic::default();
         }
         let permits = &self.network.vpcs[&from.vpc].permits;
-        let out = permits.get(&(from.policy, Direction::Egress, to.class));
-        let into = permits.get(&(to.policy, Direction::Ingress, from.class));
+        let out = permits.with(from.policy, Direction::Egress, to.class);
+        let into = permits.with(to.policy, Direction::Ingress, from.class);
         out.zip(into).map(|(out, into)| out.intersection(into)).unwrap_or_default()
     }
 }

@@ -13,15 +13,16 @@ use super::path::Outside;
 /// What may be opened to, or from, addresses outside: the longest prefix counts; nothing, where there is none.
 type Reach = BTreeMap<Prefix, Traffic>;
 
-/// What decides on one side what an instance reaches outside.
-type Key = (VpcId, PolicyId, RouteTableId);
+/// What decides on one side what an instance reaches outside; the last: whether it has a public address of its own.
+type Key = (VpcId, PolicyId, RouteTableId, bool);
 
-/// From instances, by NAT gateways.
+/// From instances, by NAT gateways and by public addresses of their own.
 pub(super) fn outbound(before: &Network, after: &Network) -> Reachability {
     let (was, will) = (instances(before), instances(after));
     let mut alike: BTreeMap<(Option<Key>, Option<Key>), Alike> = BTreeMap::new();
     for name in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
-        let key = |instance: &&Instance| (instance.vpc, instance.policy, instance.routes);
+        let key =
+            |instance: &&Instance| (instance.vpc, instance.policy, instance.routes, instance.nat.is_some());
         let (old, new) = (was.get(name), will.get(name));
         let set = alike.entry((old.map(key), new.map(key))).or_default();
         set.names.insert((*name).to_owned());
@@ -43,7 +44,7 @@ pub(super) fn outbound(before: &Network, after: &Network) -> Reachability {
     changed.reachability(&alike)
 }
 
-/// To instances, by forwarded ports.
+/// To instances, by forwarded ports and by public addresses of their own.
 pub(super) fn inbound(before: &Network, after: &Network) -> Reachability {
     let (was, will) = (forwards(before), forwards(after));
     let (old_instances, new_instances) = (instances(before), instances(after));
@@ -52,7 +53,8 @@ pub(super) fn inbound(before: &Network, after: &Network) -> Reachability {
     for forward in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
         let old = was.get(forward).cloned().unwrap_or_default();
         let new = will.get(forward).cloned().unwrap_or_default();
-        let via = format!("{}:{}", forward.key.address, forward.key.port);
+        let ForwardKey { address, port, .. } = forward.key;
+        let via = if is_whole(&forward.key) { address.to_string() } else { format!("{address}:{port}") };
         let to = End::alike(alike.len());
         let name = forward.instance.as_str();
         let instance = new_instances.get(name).or_else(|| old_instances.get(name));
@@ -73,14 +75,18 @@ fn instances(network: &Network) -> BTreeMap<&str, &Instance> {
     network.instances.values().map(|instance| (instance.name.as_str(), instance)).collect()
 }
 
-fn reach_out(network: &Network, (vpc, policy, table): Key) -> Reach {
+fn reach_out(network: &Network, (vpc, policy, table, public): Key) -> Reach {
     let vpc = &network.vpcs[&vpc];
     let routes = vpc.routes.iter().filter(|((id, _), _)| *id == table);
     let routes: BTreeMap<Prefix, Route> = routes.map(|((_, prefix), route)| (*prefix, *route)).collect();
     let prefixes: BTreeSet<Prefix> =
-        vpc.classes.keys().chain(routes.keys()).copied().filter(|prefix| is_outside(vpc, *prefix)).collect();
+        spoken(vpc).chain(routes.keys().copied()).filter(|prefix| is_outside(vpc, *prefix)).collect();
     let reach = prefixes.into_iter().map(|prefix| {
-        let translated = covering(&routes, prefix).is_some_and(|(_, route)| matches!(route, Route::Nat(_)));
+        let translated = covering(&routes, prefix).is_some_and(|(_, route)| match route {
+            Route::Nat(_) => true,
+            Route::Internet => public,
+            Route::Local | Route::Blackhole => false,
+        });
         let traffic =
             if translated { permitted(vpc, policy, Direction::Egress, prefix) } else { Traffic::default() };
         (prefix, traffic)
@@ -101,8 +107,8 @@ fn forwards(network: &Network) -> BTreeMap<Forwarded, Reach> {
     let reach_in = |(key, forward): (&ForwardKey, &madang_datapath::Forward)| {
         let instance = holders.get(&(forward.vpc, forward.address))?;
         let vpc = &network.vpcs[&forward.vpc];
-        let only = Traffic::to_ports(key.protocol, PortSet::one(forward.port));
-        let prefixes = vpc.classes.keys().copied().filter(|prefix| is_outside(vpc, *prefix));
+        let only = carried(network, key, forward);
+        let prefixes = spoken(vpc).filter(|prefix| is_outside(vpc, *prefix));
         let reach = prefixes.map(|prefix| {
             (prefix, permitted(vpc, instance.policy, Direction::Ingress, prefix).intersection(&only))
         });
@@ -112,15 +118,34 @@ fn forwards(network: &Network) -> BTreeMap<Forwarded, Reach> {
     network.forwards.iter().filter_map(reach_in).collect()
 }
 
+pub(crate) fn is_whole(key: &ForwardKey) -> bool {
+    *key == ForwardKey::whole(key.address)
+}
+
+/// What a forward carries, as the instance sees it: of a whole address all but what others of its forwards take.
+pub(crate) fn carried(network: &Network, key: &ForwardKey, forward: &madang_datapath::Forward) -> Traffic {
+    if !is_whole(key) {
+        return Traffic::to_ports(key.protocol, PortSet::one(forward.port));
+    }
+    let taken = network.forwards.range(*key..).skip(1).take_while(|(other, _)| other.address == key.address);
+    let taken = taken.map(|(other, _)| Traffic::to_ports(other.protocol, PortSet::one(other.port)));
+    Traffic::all().difference(&taken.fold(Traffic::default(), |sum, one| sum.union(&one)))
+}
+
 /// Whether the addresses are none of the VPC's own.
 pub(crate) fn is_outside(vpc: &VpcNetwork, prefix: Prefix) -> bool {
     !vpc.cidrs.iter().any(|cidr| cidr.covers(prefix))
 }
 
+/// The prefixes that rules speak of. All addresses are always one: some rule may be about everybody.
+pub(crate) fn spoken(vpc: &VpcNetwork) -> impl Iterator<Item = Prefix> {
+    let any = Prefix::ANY_V4;
+    [any].into_iter().chain(vpc.classes.keys().copied().filter(move |prefix| *prefix != any))
+}
+
 /// What a policy may open with addresses that no narrower prefix singles out.
 pub(crate) fn permitted(vpc: &VpcNetwork, policy: PolicyId, direction: Direction, prefix: Prefix) -> Traffic {
-    let class = class_of(vpc, prefix);
-    vpc.permits.get(&(policy, direction, class)).map(|traffic| (**traffic).clone()).unwrap_or_default()
+    vpc.permits.with(policy, direction, class_of(vpc, prefix)).cloned().unwrap_or_default()
 }
 
 /// What such addresses are to the rules.
