@@ -122,7 +122,7 @@ struct quoted {
 	__be16 src_port;
 	__be16 dst_port;
 	__u8 protocol;
-	/* ICMP: whether it is an echo request. */
+	/* ICMP: whether it is an echo or timestamp request. */
 	__u8 echo_request;
 	__u8 pad[2];
 	/* Where the error itself comes from. */

@@ -35,7 +35,7 @@ struct arp {
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
 
-/* ICMP echo (RFC 792). */
+/* ICMP echo and timestamp (RFC 792), as far as they are alike. */
 struct echo {
 	__u8 type;
 	__u8 code;
@@ -46,6 +46,8 @@ struct echo {
 
 #define ICMP_ECHO_REPLY 0
 #define ICMP_ECHO_REQUEST 8
+#define ICMP_TIMESTAMP_REQUEST 13
+#define ICMP_TIMESTAMP_REPLY 14
 
 /* Errors, which bring back the beginning of the packet that they are about (RFC 792). */
 #define ICMP_UNREACHABLE 3
@@ -99,7 +101,7 @@ struct packet {
 	/* TCP's flags; 0 for all else. */
 	__u8 flags;
 	__u8 ttl;
-	/* ICMP: whether it is an echo reply. */
+	/* ICMP: whether it answers an echo or timestamp request. */
 	__u8 echo_reply;
 	/* Whether it goes through a gateway, so that its TTL falls. */
 	__u8 routed;

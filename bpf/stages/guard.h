@@ -34,7 +34,8 @@ static __always_inline int is_last_of(const struct port *port, __be32 address)
 
 static __always_inline int is_echo_request(const struct packet *packet)
 {
-	return packet->key.protocol == IPPROTO_ICMP && !packet->echo_reply && !packet->error;
+	return packet->key.protocol == IPPROTO_ICMP && !packet->error && !packet->echo_reply &&
+	       packet->key.dst_port == bpf_htons(ECHO_REQUEST);
 }
 
 /* IPv4 from a port; 0 or a drop reason. What the gateway answers is seen to by the caller. */

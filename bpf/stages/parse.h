@@ -24,9 +24,26 @@ static __always_inline int parse_arp(struct __sk_buff *skb)
 	return 0;
 }
 
+/* The type of the request that this is or answers; 0: it is neither. */
+static __always_inline __u8 asked_by(const struct echo *echo)
+{
+	if (echo->code)
+		return 0;
+	switch (echo->type) {
+	case ICMP_ECHO_REQUEST:
+	case ICMP_ECHO_REPLY:
+		return ICMP_ECHO_REQUEST;
+	case ICMP_TIMESTAMP_REQUEST:
+	case ICMP_TIMESTAMP_REPLY:
+		return ICMP_TIMESTAMP_REQUEST;
+	}
+	return 0;
+}
+
 static __always_inline int parse_transport(struct packet *packet, void *transport, void *end, __u32 length)
 {
 	struct flow_key *key = &packet->key;
+	__u8 asked;
 
 	if (key->protocol == IPPROTO_TCP) {
 		const struct tcphdr *tcp = transport;
@@ -55,11 +72,12 @@ static __always_inline int parse_transport(struct packet *packet, void *transpor
 			echo->type == ICMP_PARAMETER_PROBLEM;
 	if (packet->error)
 		return 0;
-	if ((echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY) || echo->code)
+	asked = asked_by(echo);
+	if (!asked)
 		return DROP_ICMP_UNSUPPORTED;
-	packet->echo_reply = echo->type == ICMP_ECHO_REPLY;
-	key->src_port = packet->echo_reply ? bpf_htons(ECHO_REQUEST) : echo->id;
-	key->dst_port = packet->echo_reply ? echo->id : bpf_htons(ECHO_REQUEST);
+	packet->echo_reply = echo->type != asked;
+	key->src_port = packet->echo_reply ? bpf_htons(asked << 8) : echo->id;
+	key->dst_port = packet->echo_reply ? echo->id : bpf_htons(asked << 8);
 	return 0;
 }
 
@@ -70,6 +88,7 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 	const struct iphdr *ip;
 	const struct echo *echo;
 	const __be16 *ports;
+	__u8 asked;
 
 	/* Never true. */
 	if (!quoted)
@@ -97,12 +116,12 @@ static __noinline int parse_quoted(struct __sk_buff *skb, __u32 length)
 	}
 	if (!has_ports(ip->protocol))
 		return ip->protocol ? 0 : DROP_ICMP_UNSUPPORTED;
-	if (echo->code ||
-	    (echo->type != ICMP_ECHO_REQUEST && echo->type != ICMP_ECHO_REPLY))
+	asked = asked_by(echo);
+	if (!asked)
 		return DROP_ICMP_UNSUPPORTED;
-	quoted->echo_request = echo->type == ICMP_ECHO_REQUEST;
-	quoted->src_port = quoted->echo_request ? echo->id : bpf_htons(ECHO_REQUEST);
-	quoted->dst_port = quoted->echo_request ? bpf_htons(ECHO_REQUEST) : echo->id;
+	quoted->echo_request = echo->type == asked;
+	quoted->src_port = quoted->echo_request ? echo->id : bpf_htons(asked << 8);
+	quoted->dst_port = quoted->echo_request ? bpf_htons(asked << 8) : echo->id;
 	return 0;
 }
 

@@ -64,6 +64,11 @@ apiVersion: madang.dev/v1alpha1
 kind: PublicAddress
 metadata: { name: front }
 spec: { pool: internet, forwards: [{ port: 80, instance: web-1, targetPort: 8080 }] }
+---
+apiVersion: madang.dev/v1alpha1
+kind: PrefixList
+metadata: { name: office }
+spec: { cidrs: [192.0.2.0/24, 198.51.100.7/32] }
 "#;
 
 /// The moment at which the tests take place.

@@ -78,6 +78,8 @@ impl<'a> Spoken<'a> {
                         cidr_origins.entry(*cidr).or_default().push(Arc::clone(origin));
                     }
                     Peer::Group(group) => groups.entry(group).or_default().push(n),
+                    // It has become its addresses.
+                    Peer::List(_) => {}
                 }
             }
         }

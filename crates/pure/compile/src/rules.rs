@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use madang_addr::Prefix;
 use madang_datapath::{Direction, PolicyId};
-use madang_model::{Kind, Model, Object, Peer, PlainStatus, RuleProtocol, SecurityGroupSpec, bare};
+use madang_model::{
+    EgressRule, IngressRule, Kind, Model, Object, Peer, PlainStatus, SecurityGroupSpec, bare,
+};
 
 use crate::{Origin, Traffic};
 
@@ -51,7 +53,7 @@ pub(crate) fn rules(model: &Model, vpc: &str, groups: &BTreeSet<String>) -> Vec<
     groups
         .iter()
         .flat_map(|name| match declared(name) {
-            Some(group) => declared_rules(group),
+            Some(group) => declared_rules(model, group),
             None if bare(name) == DEFAULT_GROUP => default_rules(vpc, name),
             None => Vec::new(),
         })
@@ -72,37 +74,45 @@ fn default_rules(vpc: &str, name: &str) -> Vec<GroupRule> {
     vec![rule(Direction::Ingress, members), rule(Direction::Egress, Peer::Cidr(Prefix::ANY_V4))]
 }
 
-fn declared_rules(group: &Object<SecurityGroupSpec, PlainStatus>) -> Vec<GroupRule> {
+fn declared_rules(model: &Model, group: &Object<SecurityGroupSpec, PlainStatus>) -> Vec<GroupRule> {
     let name = &group.metadata.name;
     let at = |path: String| Origin::new(Kind::SecurityGroup, name, path);
-    let rule = |direction, n: usize, protocol, ports: &[_], peers: &[Peer]| {
+    let rule = |direction, n: usize, traffic, peers: &[Peer]| {
         let (list, field) = match direction {
             Direction::Ingress => ("ingress", "from"),
             Direction::Egress => ("egress", "to"),
         };
-        let peer = |(m, peer): (usize, &Peer)| (peer.clone(), at(format!("spec.{list}[{n}].{field}[{m}]")));
-        GroupRule {
-            group: name.clone(),
-            direction,
-            traffic: Traffic::of(protocol, ports),
-            peers: peers.iter().enumerate().map(peer).collect(),
-            origin: at(format!("spec.{list}[{n}]")),
-        }
+        let peers = peers.iter().enumerate().flat_map(|(m, peer)| match peer {
+            Peer::List(list) => listed(model, list),
+            Peer::Cidr(_) | Peer::Group(_) => {
+                vec![(peer.clone(), at(format!("spec.{list}[{n}].{field}[{m}]")))]
+            }
+        });
+        let (group, peers) = (name.clone(), peers.collect());
+        GroupRule { group, direction, traffic, peers, origin: at(format!("spec.{list}[{n}]")) }
     };
     let ingress = group.spec.ingress.iter().enumerate();
-    let mut rules: Vec<_> =
-        ingress.map(|(n, r)| rule(Direction::Ingress, n, r.protocol, &r.ports, &r.from)).collect();
+    let traffic = |r: &IngressRule| Traffic::of(r.protocol, &r.ports, &r.icmp_types);
+    let mut rules: Vec<_> = ingress.map(|(n, r)| rule(Direction::Ingress, n, traffic(r), &r.from)).collect();
     match &group.spec.egress {
         Some(egress) => {
             let egress = egress.iter().enumerate();
-            rules.extend(egress.map(|(n, r)| rule(Direction::Egress, n, r.protocol, &r.ports, &r.to)));
+            let traffic = |r: &EgressRule| Traffic::of(r.protocol, &r.ports, &r.icmp_types);
+            rules.extend(egress.map(|(n, r)| rule(Direction::Egress, n, traffic(r), &r.to)));
         }
         None => {
-            let mut anywhere = rule(Direction::Egress, 0, RuleProtocol::All, &[], &[]);
+            let mut anywhere = rule(Direction::Egress, 0, Traffic::all(), &[]);
             anywhere.origin = at("spec.egress".to_owned());
             anywhere.peers = vec![(Peer::Cidr(Prefix::ANY_V4), Arc::clone(&anywhere.origin))];
             rules.push(anywhere);
         }
     }
     rules
+}
+
+/// The addresses of a prefix list: none, if it is not there.
+fn listed(model: &Model, name: &str) -> Vec<(Peer, Arc<Origin>)> {
+    let cidrs = model.prefix_lists().get(name).map(|list| list.spec.cidrs.as_slice()).unwrap_or_default();
+    let origin = |n| Origin::new(Kind::PrefixList, name, format!("spec.cidrs[{n}]"));
+    cidrs.iter().enumerate().map(|(n, cidr)| (Peer::Cidr(*cidr), origin(n))).collect()
 }

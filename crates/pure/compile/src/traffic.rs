@@ -1,7 +1,7 @@
 //! What may be opened: protocols and destination ports.
 
 use madang_datapath::PortPrefix;
-use madang_model::{PortRange, RuleProtocol};
+use madang_model::{IcmpType, PortRange, RuleProtocol};
 
 use crate::PortSet;
 
@@ -12,15 +12,15 @@ pub const TCP: u8 = 6;
 /// UDP's number among the IP protocols.
 pub const UDP: u8 = 17;
 
-/// A set of (protocol, destination port).
+/// A set of (protocol, destination port). Protocols that are none of these three are in it all or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Traffic {
     /// TCP, to these ports.
     pub tcp: PortSet,
     /// UDP, to these ports.
     pub udp: PortSet,
-    /// ICMP, every type.
-    pub icmp: bool,
+    /// ICMP, these requests: type and code, as two bytes.
+    pub icmp: PortSet,
     /// Every other protocol.
     pub other: bool,
 }
@@ -28,16 +28,19 @@ pub struct Traffic {
 impl Traffic {
     /// Everything.
     pub fn all() -> Self {
-        Self { tcp: PortSet::all(), udp: PortSet::all(), icmp: true, other: true }
+        Self { tcp: PortSet::all(), udp: PortSet::all(), icmp: PortSet::all(), other: true }
     }
 
-    /// What a rule speaks of. No ports: every port.
-    pub fn of(protocol: RuleProtocol, ports: &[PortRange]) -> Self {
+    /// What a rule speaks of. No ports: every port; no ICMP types: every request.
+    pub fn of(protocol: RuleProtocol, ports: &[PortRange], types: &[IcmpType]) -> Self {
+        let requests = || types.iter().map(|t| u16::from_be_bytes([t.number(), 0]));
+        let requests = || requests().filter_map(|first| PortRange::new(first, first | 0xff));
         let ports = || if ports.is_empty() { PortSet::all() } else { ports.iter().copied().collect() };
         match protocol {
             RuleProtocol::Tcp => Self { tcp: ports(), ..Self::default() },
             RuleProtocol::Udp => Self { udp: ports(), ..Self::default() },
-            RuleProtocol::Icmp => Self { icmp: true, ..Self::default() },
+            RuleProtocol::Icmp if types.is_empty() => Self { icmp: PortSet::all(), ..Self::default() },
+            RuleProtocol::Icmp => Self { icmp: requests().collect(), ..Self::default() },
             RuleProtocol::All if ports().is_all() => Self::all(),
             // Only these two have ports.
             RuleProtocol::All => Self { tcp: ports(), udp: ports(), ..Self::default() },
@@ -58,12 +61,12 @@ impl Traffic {
         *self == Self::default()
     }
 
-    /// Whether this may be opened. ICMP and others have no ports.
+    /// Whether this may be opened. Of ICMP the port is type and code; others have none.
     pub fn allows(&self, protocol: u8, port: u16) -> bool {
         match protocol {
             TCP => self.tcp.contains(port),
             UDP => self.udp.contains(port),
-            ICMP => self.icmp,
+            ICMP => self.icmp.contains(port),
             _ => self.other,
         }
     }
@@ -93,10 +96,10 @@ impl Traffic {
         if *self == Self::all() {
             return vec![(None, PortPrefix::ALL)];
         }
-        let icmp = self.icmp.then_some((Some(ICMP), PortPrefix::ALL));
+        let icmp = self.icmp.cover().into_iter().map(|requests| (Some(ICMP), requests));
         let tcp = self.tcp.cover().into_iter().map(|ports| (Some(TCP), ports));
         let udp = self.udp.cover().into_iter().map(|ports| (Some(UDP), ports));
-        icmp.into_iter().chain(tcp).chain(udp).collect()
+        icmp.chain(tcp).chain(udp).collect()
     }
 
     /// Whether an entry of a union that this is part of owes anything to it.
@@ -106,7 +109,7 @@ impl Traffic {
             None => self.other,
             Some(TCP) => hits(&self.tcp),
             Some(UDP) => hits(&self.udp),
-            Some(_) => self.icmp,
+            Some(_) => hits(&self.icmp),
         }
     }
 
@@ -119,7 +122,7 @@ impl Traffic {
         Self {
             tcp: ports(&self.tcp, &o.tcp),
             udp: ports(&self.udp, &o.udp),
-            icmp: flag(self.icmp, o.icmp),
+            icmp: ports(&self.icmp, &o.icmp),
             other: flag(self.other, o.other),
         }
     }

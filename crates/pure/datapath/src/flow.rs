@@ -29,7 +29,7 @@ use crate::abi::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Protocol {
-    /// Internet Control Message Protocol: echo alone.
+    /// Internet Control Message Protocol: echo and timestamp.
     Icmp,
     /// Transmission Control Protocol.
     Tcp,
@@ -83,7 +83,8 @@ impl Protocol {
 /// Two ends.
 ///
 /// An echo request goes from its identifier to port [`crate::abi::ECHO_REQUEST`], an echo reply from port [`crate::abi::ECHO_REQUEST`] to the
-/// identifier: so one is the reverse of the other, and the destination port of a request is what rules are looked up by.
+/// identifier: so one is the reverse of the other, and the destination port of a request is what rules are looked up by. The
+/// same goes for timestamps, with their own type in place of the echo's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tuple {

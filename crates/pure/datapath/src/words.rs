@@ -4,6 +4,7 @@ use std::fmt;
 
 use madang_wire::icmp::Echo;
 
+use crate::abi::ECHO_REQUEST;
 use crate::stages::parse::Packet;
 use crate::{Protocol, Tuple};
 
@@ -11,19 +12,26 @@ use crate::{Protocol, Tuple};
 pub(crate) fn ends(tuple: &Tuple, protocol: Protocol) -> String {
     let Tuple { source, destination, source_port, destination_port } = tuple;
     match protocol {
-        Protocol::Icmp => format!("ICMP echo {source} -> {destination}"),
+        Protocol::Icmp => {
+            format!("{} {source} -> {destination}", icmp([*source_port, *destination_port]))
+        }
         Protocol::Other(_) => format!("{protocol} {source} -> {destination}"),
         _ => format!("{protocol} {source}:{source_port} -> {destination}:{destination_port}"),
     }
 }
 
-/// `TCP port 5432`, or `ICMP echo`.
+/// `TCP port 5432`, `ICMP echo` or `ICMP timestamp`.
 pub(crate) fn service(protocol: Protocol, port: u16) -> String {
     match protocol {
-        Protocol::Icmp => "ICMP echo".to_owned(),
+        Protocol::Icmp => icmp([port, port]).to_owned(),
         Protocol::Other(_) => protocol.to_string(),
         _ => format!("{protocol} port {port}"),
     }
+}
+
+/// By the ports of a tuple, of which one says what is asked.
+fn icmp(ports: [u16; 2]) -> &'static str {
+    if ports.contains(&ECHO_REQUEST) { "ICMP echo" } else { "ICMP timestamp" }
 }
 
 impl fmt::Display for Packet {

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use crate::readiness::{Readiness, readiness};
 use crate::{
     AddressPoolSpec, AddressPoolStatus, AssertedProtocol, AssertionSpec, BindingSpec, EgressRule, EventSpec,
-    Expectation, Forward, ForwardProtocol, IngressRule, InstanceGroupSpec, InstanceGroupStatus, InstanceSpec,
-    InstanceStatus, Metadata, NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, Object, Peer,
-    PlainStatus, PortRange, PublicAddressSpec, PublicAddressStatus, Resource, Route, RouteTableSpec,
-    RouteTarget, RuleProtocol, SecretSpec, SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus, qualified,
+    Expectation, Forward, ForwardProtocol, IcmpType, IngressRule, InstanceGroupSpec, InstanceGroupStatus,
+    InstanceSpec, InstanceStatus, Metadata, NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, Object,
+    Peer, PlainStatus, PortRange, PrefixListSpec, PublicAddressSpec, PublicAddressStatus, Resource, Route,
+    RouteTableSpec, RouteTarget, RuleProtocol, SecretSpec, SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
+    qualified,
 };
 
 /// What a row says beside what its resource does.
@@ -90,6 +91,7 @@ pub fn columns(resource: &Resource, around: &Around) -> Vec<Column> {
         Resource::Vpc(vpc) => self::vpc(vpc, status, age),
         Resource::SecurityGroup(group) => security_group(group, status, age),
         Resource::NatGateway(gateway) => nat_gateway(gateway, status, age),
+        Resource::PrefixList(list) => prefix_list(list, status, age),
         Resource::RouteTable(table) => route_table(table, status, age),
         Resource::Subnet(subnet) => self::subnet(subnet, status, age),
         Resource::Instance(instance) => self::instance(instance, around, status, age),
@@ -153,6 +155,15 @@ fn vpc(vpc: &Object<VpcSpec, VpcStatus>, ready: Column, age: Column) -> Vec<Colu
         age,
         wide("MTU", vpc.spec.mtu.to_string()),
         wide("NUMBER", optional(vpc.status.number)),
+    ]
+}
+
+fn prefix_list(of: &Object<PrefixListSpec, PlainStatus>, ready: Column, age: Column) -> Vec<Column> {
+    vec![
+        column("CIDRS", list(&of.spec.cidrs)),
+        ready,
+        age,
+        wide("DESCRIPTION", of.spec.description.clone().unwrap_or_default()),
     ]
 }
 
@@ -351,22 +362,26 @@ fn rules<T>(rules: &[T], written: impl Fn(&T) -> String) -> String {
 }
 
 fn ingress(rule: &IngressRule) -> String {
-    format!("{} from {}", traffic(rule.protocol, &rule.ports), peers(&rule.from))
+    format!("{} from {}", traffic(rule.protocol, &rule.ports, &rule.icmp_types), peers(&rule.from))
 }
 
 fn egress(rule: &EgressRule) -> String {
-    format!("{} to {}", traffic(rule.protocol, &rule.ports), peers(&rule.to))
+    format!("{} to {}", traffic(rule.protocol, &rule.ports, &rule.icmp_types), peers(&rule.to))
 }
 
-/// `tcp/80,443`.
-fn traffic(protocol: RuleProtocol, ports: &[PortRange]) -> String {
+/// `tcp/80,443`, `icmp/echoRequest`.
+fn traffic(protocol: RuleProtocol, ports: &[PortRange], types: &[IcmpType]) -> String {
     let protocol = match protocol {
         RuleProtocol::All => "all",
         RuleProtocol::Tcp => "tcp",
         RuleProtocol::Udp => "udp",
         RuleProtocol::Icmp => "icmp",
     };
-    if ports.is_empty() { protocol.to_owned() } else { format!("{protocol}/{}", list(ports)) }
+    match (ports, types) {
+        ([], []) => protocol.to_owned(),
+        ([], types) => format!("{protocol}/{}", list(types)),
+        (ports, _) => format!("{protocol}/{}", list(ports)),
+    }
 }
 
 fn peers(peers: &[Peer]) -> String {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use madang_addr::{ParsePrefixError, Prefix};
 
+use crate::scalars::LIST;
 use crate::words::quote;
 use crate::{CpuQuantity, MemoryQuantity, Peer, PortRange};
 
@@ -65,7 +66,7 @@ impl Format {
         match self {
             Self::Address => address(text),
             Self::Cidr => cidr(text),
-            Self::Peer => match text.contains('/') {
+            Self::Peer => match text.contains('/') && !text.starts_with(LIST) {
                 true => cidr(text),
                 false => peer(text),
             },
@@ -146,8 +147,8 @@ fn peer(text: &str) -> Option<Complaint> {
         }
         Err(_) if text.parse::<Peer>().is_ok() => None,
         Err(_) => Some(invalid(
-            format!("{} is neither a CIDR nor the name of a security group", quote(text)),
-            "write 10.0.0.0/8, 0.0.0.0/0 for anybody, or a name of lower-case letters, digits and dashes",
+            format!("{} is neither a CIDR, nor the name of a security group, nor a prefix list", quote(text)),
+            "write 10.0.0.0/8, 0.0.0.0/0 for anybody, a name of lower-case letters, digits and dashes, or prefixlist/ and such a name",
         )),
     }
 }

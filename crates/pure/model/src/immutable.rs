@@ -44,6 +44,7 @@ pub(crate) fn fixed(kind: Kind) -> &'static [&'static str] {
         | Kind::Node
         | Kind::AddressPool
         | Kind::Vpc
+        | Kind::PrefixList
         | Kind::InstanceGroup
         | Kind::Assertion
         | Kind::Role

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     AddressPoolSpec, AddressPoolStatus, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec, NatGatewayStatus,
-    Object, ObjectRef, PlainStatus, PublicAddressSpec, PublicAddressStatus, RouteTableSpec,
+    Object, ObjectRef, PlainStatus, PrefixListSpec, PublicAddressSpec, PublicAddressStatus, RouteTableSpec,
     SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
 };
 
@@ -32,6 +32,8 @@ model! {
     security_groups: SecurityGroupSpec, PlainStatus;
     /// The NAT gateways. Each has an address.
     nat_gateways: NatGatewaySpec, NatGatewayStatus;
+    /// The prefix lists.
+    prefix_lists: PrefixListSpec, PlainStatus;
     /// The route tables.
     route_tables: RouteTableSpec, PlainStatus;
     /// The subnets.
@@ -52,6 +54,7 @@ impl Model {
             Kind::Vpc => self.vpcs.contains_key(name),
             Kind::SecurityGroup => self.security_groups.contains_key(name),
             Kind::NatGateway => self.nat_gateways.contains_key(name),
+            Kind::PrefixList => self.prefix_lists.contains_key(name),
             Kind::RouteTable => self.route_tables.contains_key(name),
             Kind::Subnet => self.subnets.contains_key(name),
             Kind::Instance => self.instances.contains_key(name),

@@ -19,6 +19,7 @@ const LISTS: &[(Option<Kind>, &str, &[&str])] = &[
     (None, "metadata.ownerReferences", &["uid"]),
     (None, "metadata.finalizers", &[]),
     (Some(Kind::Vpc), "spec.cidrs", &[]),
+    (Some(Kind::PrefixList), "spec.cidrs", &[]),
     (Some(Kind::RouteTable), "spec.routes", &["destination"]),
     (Some(Kind::PublicAddress), "spec.forwards", &["port", "protocol"]),
     (Some(Kind::AddressPool), "spec.addresses", &[]),

@@ -11,8 +11,10 @@ pub fn references_mut(resource: &mut Resource, mut each: impl FnMut(Kind, &mut S
             let ingress = group.spec.ingress.iter_mut().flat_map(|rule| &mut rule.from);
             let egress = group.spec.egress.iter_mut().flatten().flat_map(|rule| &mut rule.to);
             for peer in ingress.chain(egress) {
-                if let Peer::Group(name) = peer {
-                    each(Kind::SecurityGroup, name);
+                match peer {
+                    Peer::Group(name) => each(Kind::SecurityGroup, name),
+                    Peer::List(name) => each(Kind::PrefixList, name),
+                    Peer::Cidr(_) => {}
                 }
             }
         }

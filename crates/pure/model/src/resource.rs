@@ -9,9 +9,9 @@ use crate::shape;
 use crate::{
     AddressPoolSpec, AddressPoolStatus, AssertionSpec, BindingSpec, Condition, EventSpec, InstanceGroupSpec,
     InstanceGroupStatus, InstanceSpec, InstanceStatus, Metadata, NamespaceSpec, NamespaceStatus,
-    NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, ObjectRef, PlainStatus, PublicAddressSpec,
-    PublicAddressStatus, RoleSpec, RouteTableSpec, SecretSpec, SecurityGroupSpec, SubnetSpec, VpcSpec,
-    VpcStatus,
+    NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, ObjectRef, PlainStatus, PrefixListSpec,
+    PublicAddressSpec, PublicAddressStatus, RoleSpec, RouteTableSpec, SecretSpec, SecurityGroupSpec,
+    SubnetSpec, VpcSpec, VpcStatus,
 };
 
 /// An API group, in the one version of it that is served.
@@ -257,6 +257,7 @@ kinds! {
     Node { NodeSpec, NodeStatus, "nodes", ["no", "node"], Madang, Spec, Label, namespaced: false, "a host: what it has and what it can do" }
     AddressPool { AddressPoolSpec, AddressPoolStatus, "addresspools", ["pool", "pools", "addresspool"], Madang, Spec, Label, namespaced: false, "addresses that the outside routes to this host" }
     Vpc { VpcSpec, VpcStatus, "vpcs", ["vpc"], Madang, Spec, Label, namespaced: true, "a private network with ranges of its own" }
+    PrefixList { PrefixListSpec, PlainStatus, "prefixlists", ["pl", "pls", "prefixlist"], Madang, Spec, Label, namespaced: true, "addresses that rules speak of by one name" }
     SecurityGroup { SecurityGroupSpec, PlainStatus, "securitygroups", ["sg", "sgs", "securitygroup"], Madang, Spec, Label, namespaced: true, "who may reach the instances in it, and whom they may reach" }
     NatGateway { NatGatewaySpec, NatGatewayStatus, "natgateways", ["nat", "nats", "natgateway"], Madang, Spec, Label, namespaced: true, "source NAT for private subnets" }
     RouteTable { RouteTableSpec, PlainStatus, "routetables", ["rt", "routetable"], Madang, Spec, Label, namespaced: true, "where a subnet's packets go" }

@@ -48,11 +48,15 @@ impl FromStr for PortRange {
     }
 }
 
+/// What stands before the name of a prefix list, where other names may stand too.
+pub(crate) const LIST: &str = "prefixlist/";
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cidr(prefix) => write!(f, "{prefix}"),
             Self::Group(name) => f.write_str(name),
+            Self::List(name) => write!(f, "{LIST}{name}"),
         }
     }
 }
@@ -61,6 +65,10 @@ impl FromStr for Peer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix(LIST) {
+            let list = is_dns_label(name).then(|| Self::List(name.to_owned()));
+            return list.ok_or_else(|| format!("\"{name}\" is no name of a prefix list"));
+        }
         if text.contains('/') {
             return text.parse().map(Self::Cidr).map_err(|e: madang_addr::ParsePrefixError| e.to_string());
         }
@@ -71,7 +79,9 @@ impl FromStr for Peer {
         if is_dns_label(text) {
             Ok(Self::Group(text.to_owned()))
         } else {
-            Err(format!("\"{text}\" is neither a CIDR, as 10.0.0.0/8, nor the name of a security group"))
+            Err(format!(
+                "\"{text}\" is neither a CIDR, as 10.0.0.0/8, nor the name of a security group, nor a prefix list, as prefixlist/office"
+            ))
         }
     }
 }
@@ -194,7 +204,7 @@ macro_rules! written {
 }
 
 written!(PortRange, "PortRange", { "format": "port-range", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 65535 }, { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" }], "description": "A port, or a range as \"8000-8100\"." });
-written!(Peer, "Peer", { "format": "peer", "type": "string", "description": "A CIDR, as 10.0.0.0/8, or the name of a security group of the VPC." });
+written!(Peer, "Peer", { "format": "peer", "type": "string", "description": "A CIDR, as 10.0.0.0/8, the name of a security group of the VPC, or a prefix list, as prefixlist/office." });
 written!(PoolEntry, "PoolEntry", { "format": "pool-entry", "type": "string", "description": "An address, or a CIDR of addresses." });
 written!(CpuQuantity, "CpuQuantity", { "format": "cpu", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "number" }, { "type": "string" }], "description": "CPUs: 2, 0.5 or 500m." });
 written!(MemoryQuantity, "MemoryQuantity", { "format": "memory", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }], "description": "Memory: 64Mi, 1Gi or bytes." });
@@ -243,7 +253,7 @@ mod tests {
         for text in ["80", "8000-8100"] {
             assert_eq!(text.parse::<PortRange>().unwrap().to_string(), text);
         }
-        for text in ["10.0.0.0/8", "web"] {
+        for text in ["10.0.0.0/8", "web", "prefixlist/office"] {
             assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
         }
     }

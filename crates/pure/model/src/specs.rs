@@ -113,7 +113,11 @@ pub struct IngressRule {
     /// Which destination ports, for tcp and udp: 80 or "8000-8100". All, if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortRange>,
-    /// From whom: CIDRs, and names of security groups of the VPC.
+    /// Which ICMP requests, for icmp. All, if left out. Answers and errors need no rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("examples" = [["echoRequest"]]))]
+    pub icmp_types: Vec<IcmpType>,
+    /// From whom: CIDRs, names of security groups of the VPC, and prefix lists, as prefixlist/office.
     #[schemars(extend("examples" = [["0.0.0.0/0"]]))]
     pub from: Vec<Peer>,
 }
@@ -128,7 +132,11 @@ pub struct EgressRule {
     /// Which destination ports, for tcp and udp: 80 or "8000-8100". All, if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortRange>,
-    /// To whom: CIDRs, and names of security groups of the VPC.
+    /// Which ICMP requests, for icmp. All, if left out. Answers and errors need no rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("examples" = [["echoRequest"]]))]
+    pub icmp_types: Vec<IcmpType>,
+    /// To whom: CIDRs, names of security groups of the VPC, and prefix lists, as prefixlist/office.
     #[schemars(extend("examples" = [["0.0.0.0/0"]]))]
     pub to: Vec<Peer>,
 }
@@ -182,6 +190,49 @@ pub enum Peer {
     Cidr(Prefix),
     /// The members of a security group of the same VPC.
     Group(String),
+    /// The addresses of a prefix list.
+    List(String),
+}
+
+/// What a rule may let somebody ask by ICMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum IcmpType {
+    /// Type 8: a ping.
+    EchoRequest,
+    /// Type 13: what time it is there.
+    TimestampRequest,
+}
+
+impl std::fmt::Display for IcmpType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::EchoRequest => "echoRequest",
+            Self::TimestampRequest => "timestampRequest",
+        })
+    }
+}
+
+impl IcmpType {
+    /// Its number (RFC 792).
+    pub fn number(self) -> u8 {
+        match self {
+            Self::EchoRequest => 8,
+            Self::TimestampRequest => 13,
+        }
+    }
+}
+
+/// Addresses that rules speak of by one name: a change of the list is one of every rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrefixListSpec {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The CIDRs, up to 1000.
+    #[schemars(with = "Vec<Cidr>", extend("examples" = [["192.0.2.0/24"]]))]
+    pub cidrs: Vec<Prefix>,
 }
 
 /// Addresses that the outside routes to this host.

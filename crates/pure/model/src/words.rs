@@ -15,6 +15,7 @@ pub(crate) fn noun(kind: Kind) -> &'static str {
         Kind::Vpc => "VPC",
         Kind::SecurityGroup => "security group",
         Kind::NatGateway => "NAT gateway",
+        Kind::PrefixList => "prefix list",
         Kind::RouteTable => "route table",
         Kind::Subnet => "subnet",
         Kind::Instance => "instance",

@@ -173,8 +173,12 @@ Instance i { subnet: a, process: { command: [a] } }";
     let mut all = resources(text);
     assert!(check(&all).0.instances().contains_key("i"));
     if let Resource::SecurityGroup(group) = &mut all[2] {
-        group.spec.ingress =
-            vec![IngressRule { protocol: RuleProtocol::All, ports: Vec::new(), from: Vec::new() }];
+        group.spec.ingress = vec![IngressRule {
+            protocol: RuleProtocol::All,
+            ports: Vec::new(),
+            icmp_types: Vec::new(),
+            from: Vec::new(),
+        }];
     }
     let (model, diagnostics) = check(&all);
     assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");

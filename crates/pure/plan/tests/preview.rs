@@ -44,9 +44,9 @@ create Instance/twin-2
 create Instance/web-1
 create PublicAddress/front
 opens db-1 -> web-1 tcp/8080
-opens twin-1, twin-2 -> each other tcp, udp, icmp
+opens twin-1, twin-2 -> each other all
 opens web-1 -> db-1 tcp/5432
-opens db-1 -> outside but 198.51.100.0/24 tcp, udp, icmp
+opens db-1 -> outside but 198.51.100.0/24 all
 opens outside -> web-1 tcp/8080 via 203.0.113.10:80
 "
     );
@@ -102,8 +102,8 @@ cuts outside but 192.0.2.0/24 -> web-1 tcp/8080 via 203.0.113.10:80
         "update SecurityGroup/db
   spec.egress: + [{ protocol: udp, ports: [53], to: [9.9.9.9/32] }]
 cuts db-1 -> web-1 tcp/8080
-cuts db-1 -> outside but 9.9.9.9/32, 198.51.100.0/24 tcp, udp, icmp
-cuts db-1 -> outside (9.9.9.9/32) tcp, udp/0-52, udp/54-65535, icmp
+cuts db-1 -> outside but 9.9.9.9/32, 198.51.100.0/24 all
+cuts db-1 -> outside (9.9.9.9/32) tcp, udp/0-52, udp/54-65535, icmp, other
 "
     );
 }
@@ -114,7 +114,7 @@ fn routes_and_forwards() {
         change(&[("    - { destination: 198.51.100.0/24, target: blackhole }\n", "")]),
         "update RouteTable/private
   spec.routes[1]: - { destination: 198.51.100.0/24, target: blackhole }
-opens db-1 -> outside (198.51.100.0/24) tcp, udp, icmp
+opens db-1 -> outside (198.51.100.0/24) all
 "
     );
     assert_eq!(
@@ -124,7 +124,7 @@ opens db-1 -> outside (198.51.100.0/24) tcp, udp, icmp
         )]),
         "update RouteTable/private
   spec.routes[1].destination: 198.51.100.0/24 -> 10.0.1.0/24
-opens db-1 -> outside (198.51.100.0/24) tcp, udp, icmp
+opens db-1 -> outside (198.51.100.0/24) all
 cuts db-1 -> web-1 tcp/8080
 "
     );
@@ -158,7 +158,7 @@ opens web-2 -> web-1 tcp/8080
     let text = "delete Instance/db-1
 cuts db-1 -> web-1 tcp/8080
 cuts web-1 -> db-1 tcp/5432
-cuts db-1 -> outside but 198.51.100.0/24 tcp, udp, icmp
+cuts db-1 -> outside but 198.51.100.0/24 all
 ";
     assert_eq!(preview(&before, &after).to_string(), text);
     // So it is from the moment that its deletion is asked for.
@@ -254,8 +254,8 @@ fn many_alike_are_one_line() {
     assert_eq!(
         opens,
         [
-            "opens twin-1, twin-2 -> twin-10, twin-11, twin-12, twin-13 and 33 more of default tcp, udp, icmp",
-            "opens twin-10, twin-11, twin-12, twin-13 and 33 more of default -> twin-1, twin-10, twin-11, twin-12 and 35 more of default tcp, udp, icmp",
+            "opens twin-1, twin-2 -> twin-10, twin-11, twin-12, twin-13 and 33 more of default all",
+            "opens twin-10, twin-11, twin-12, twin-13 and 33 more of default -> twin-1, twin-10, twin-11, twin-12 and 35 more of default all",
         ]
     );
 }
@@ -292,7 +292,7 @@ fn new_ones_get_the_addresses_that_they_would_get() {
     after.retain(|r| !matches!(r, Resource::Instance(i) if i.metadata.name == "twin-1"));
     assert_eq!(
         preview(&before, &after).to_string(),
-        "delete Instance/twin-1\ncuts twin-1 -> twin-2 tcp, udp, icmp\ncuts twin-2 -> twin-1 tcp, udp, icmp\n"
+        "delete Instance/twin-1\ncuts twin-1 -> twin-2 all\ncuts twin-2 -> twin-1 all\n"
     );
 }
 

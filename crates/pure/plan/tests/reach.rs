@@ -94,7 +94,13 @@ fn has(ports: &Ports, (protocol, port): (u8, u16)) -> bool {
     let number = match ports.protocol {
         Protocol::Tcp => TCP,
         Protocol::Udp => UDP,
-        Protocol::Icmp => ICMP,
+        // A ping is meant.
+        Protocol::Icmp => {
+            let ping = |range: &madang_model::PortRange| (range.first()..=range.last()).contains(&8);
+            return protocol == ICMP && (ports.ports.is_empty() || ports.ports.iter().any(ping));
+        }
+        Protocol::Other => return false,
+        Protocol::All => return true,
     };
     let range = |range: &madang_model::PortRange| (range.first()..=range.last()).contains(&port);
     protocol == number && (ports.ports.is_empty() || ports.ports.iter().any(range))

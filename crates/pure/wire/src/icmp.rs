@@ -1,4 +1,4 @@
-//! ICMP (RFC 792): echo, and errors as far as they bring back a packet.
+//! ICMP (RFC 792): echo, timestamps as far as they are like echoes, and errors as far as they bring back a packet.
 
 use crate::bytes::{need, put, u16_at};
 use crate::{Error, checksum};
@@ -7,6 +7,9 @@ use crate::{Error, checksum};
 pub const HEADER: usize = 8;
 /// The IP protocol number.
 pub const PROTOCOL: u8 = 1;
+
+/// The type of a timestamp request; its answer is one more.
+const TIMESTAMP: u8 = 13;
 
 /// Asked or answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,17 @@ impl<T: AsRef<[u8]>> Packet<T> {
         [Echo::Request, Echo::Reply]
             .into_iter()
             .find(|echo| u16::from_be_bytes(echo.bytes()) == self.type_and_code())
+    }
+
+    /// The type of the request that this is or answers, and which of both it is: of echoes and timestamps.
+    pub fn query(&self) -> Option<(u8, Echo)> {
+        match self.type_and_code().to_be_bytes() {
+            [8, 0] => Some((8, Echo::Request)),
+            [0, 0] => Some((8, Echo::Reply)),
+            [TIMESTAMP, 0] => Some((TIMESTAMP, Echo::Request)),
+            [14, 0] => Some((TIMESTAMP, Echo::Reply)),
+            _ => None,
+        }
     }
 
     /// Whether it is an error that brings back the beginning of the packet that it is about: destination unreachable, time

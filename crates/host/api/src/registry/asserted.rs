@@ -18,10 +18,20 @@ pub(super) const GUARD: &str = "/guard/assertions";
 
 /// Whether what an assertion says can depend on resources of this kind.
 fn matters(kind: Kind) -> bool {
-    use Kind::{AddressPool, Instance, NatGateway, PublicAddress, RouteTable, SecurityGroup, Subnet, Vpc};
+    use Kind::{
+        AddressPool, Instance, NatGateway, PrefixList, PublicAddress, RouteTable, SecurityGroup, Subnet, Vpc,
+    };
     matches!(
         kind,
-        AddressPool | Vpc | SecurityGroup | NatGateway | RouteTable | Subnet | Instance | PublicAddress
+        AddressPool
+            | Vpc
+            | PrefixList
+            | SecurityGroup
+            | NatGateway
+            | RouteTable
+            | Subnet
+            | Instance
+            | PublicAddress
     )
 }
 

@@ -83,6 +83,9 @@ mod tests {
         NAME   CIDRS         STATUS   AGE
         shop   10.0.0.0/16   Ready    150m
 
+        NAME     CIDRS                          STATUS   AGE
+        office   192.0.2.0/24,198.51.100.7/32   Ready    150m
+
         NAME   VPC    IN        OUT       STATUS   AGE
         web    shop   2 rules   nothing   Ready    150m
 
@@ -116,6 +119,9 @@ mod tests {
 
         NAME   CIDRS         STATUS   AGE    MTU    NUMBER   LABELS
         shop   10.0.0.0/16   Ready    150m   1500   1        -
+
+        NAME     CIDRS                          STATUS   AGE    DESCRIPTION   LABELS
+        office   192.0.2.0/24,198.51.100.7/32   Ready    150m   -             -
 
         NAME   VPC    IN        OUT       STATUS   AGE    INGRESS                                          EGRESS    LABELS
         web    shop   2 rules   nothing   Ready    150m   tcp/80,8000-8100 from 0.0.0.0/0; icmp from web   nothing   -

@@ -199,7 +199,7 @@ mod tests {
 
         Reachability
           opens db-1 -> web-1 tcp/80, tcp/8000-8100
-          opens db-1 -> outside tcp, udp, icmp
+          opens db-1 -> outside all
           opens outside -> web-1 tcp/8080 via 203.0.113.10:80
         ");
     }

@@ -10,6 +10,7 @@ use crate::{SETTINGS, Settings, compare, support};
 /// A file below `bpf/`, what stands there once, and what stands there by mistake.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("stages/parse.h", "if (ip->ihl > 5)", "if (ip->ihl > 6)"),
+    ("stages/parse.h", "		return ICMP_TIMESTAMP_REQUEST;", "		return ICMP_ECHO_REQUEST;"),
     ("stages/parse.h", "if (offset < known->end)", "if (offset + 8 < known->end)"),
     ("stages/parse.h", "first.dst_port = packet->key.dst_port;", "first.dst_port = packet->key.src_port;"),
     ("stages/guard.h", "if (v4(&packet->key.src) != v4(&port->address))", "if (!v4(&packet->key.src))"),

@@ -111,7 +111,13 @@ impl Packets<'_> {
         swap(&mut frame, 26, 30, 4);
         let protocol = frame[23];
         match protocol {
-            1 => frame[34] = if random.once_in(20) { 8 } else { 0 },
+            1 => {
+                frame[34] = match frame[34] {
+                    13 if !random.once_in(10) => 14,
+                    _ if random.once_in(20) => 8,
+                    _ => 0,
+                }
+            }
             6 | 17 => swap(&mut frame, 34, 36, 2),
             _ => {}
         }
@@ -389,7 +395,7 @@ fn build(
             frame.extend([0, 0, 0, 0]);
         }
         1 => {
-            frame.extend([if random.once_in(12) { 0 } else { 8 }, 0, 0, 0]);
+            frame.extend([*random.pick(&[8, 8, 8, 8, 8, 8, 0, 13, 13, 13, 14, 17]), 0, 0, 0]);
             frame.extend(source_port.to_be_bytes().into_iter().chain([0, 1]));
         }
         _ => {}

@@ -10,7 +10,8 @@ use madang_datapath::{
 
 use crate::support::Random;
 
-pub(crate) const PORTS: &[u16] = &[22, 53, 80, 443, 1023, 1024, 5432, 8080, 40000, 40001, 65535];
+pub(crate) const PORTS: &[u16] =
+    &[22, 53, 80, 443, 1023, 1024, 0x0800, 0x0d00, 5432, 8080, 40000, 40001, 65535];
 const PROTOCOLS: &[u8] = &[1, 6, 17];
 
 pub(crate) fn ip(a: u8, b: u8, c: u8, d: u8) -> IpAddr {

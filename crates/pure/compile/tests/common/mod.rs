@@ -14,9 +14,9 @@ use std::net::IpAddr;
 use madang_addr::Prefix;
 use madang_compile::{ICMP, Network, TCP, UDP, compile};
 use madang_model::{
-    Document, Forward, ForwardProtocol, InstanceSpec, InstanceStatus, Model, Object, Peer, PortRange,
-    PublicAddressSpec, PublicAddressStatus, Resource, RouteTarget, RuleProtocol, SourceFile, allocate, check,
-    from_json, parse,
+    Document, Forward, ForwardProtocol, IcmpType, InstanceSpec, InstanceStatus, Model, Object, Peer,
+    PortRange, PublicAddressSpec, PublicAddressStatus, Resource, RouteTarget, RuleProtocol, SourceFile,
+    allocate, check, from_json, parse,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -53,7 +53,8 @@ pub fn network(yaml: &str) -> Network {
 pub const SHOP: &str = include_str!("shop.yaml");
 
 const PORTS: [u16; 12] = [1, 22, 79, 80, 81, 443, 5432, 8000, 8080, 8100, 65534, 65535];
-const PEERS: [&str; 16] = [
+const PEERS: [&str; 17] = [
+    "prefixlist/some",
     "203.0.113.8/30",
     "0.0.0.0/0",
     "10.0.0.0/8",
@@ -92,9 +93,11 @@ fn rule(side: &'static str) -> impl Strategy<Value = Value> {
     let ports = prop::collection::vec(range, 0..4);
     let protocol = select(&["all", "tcp", "tcp", "udp", "icmp"][..]);
     let peers = subsequence(&PEERS[..], 1..4);
-    (protocol, ports, peers).prop_map(move |(protocol, ports, peers)| {
+    let types = subsequence(&["echoRequest", "timestampRequest"][..], 0..=2);
+    (protocol, ports, types, peers).prop_map(move |(protocol, ports, types, peers)| {
         let ports = if matches!(protocol, "tcp" | "udp") { ports } else { Vec::new() };
-        json!({ "protocol": protocol, "ports": ports, side: peers })
+        let types = if protocol == "icmp" { types } else { Vec::new() };
+        json!({ "protocol": protocol, "ports": ports, "icmpTypes": types, side: peers })
     })
 }
 
@@ -156,6 +159,7 @@ fn fixed() -> Vec<Resource> {
             "pool",
             &json!({ "interface": "up0", "nextHop": "203.0.113.1", "addresses": ["203.0.113.8/29"] }),
         ),
+        resource("PrefixList", "some", &json!({ "cidrs": ["8.8.8.8/32", "10.0.2.0/25", "1.0.0.0/8"] })),
         resource("Vpc", "a", &json!({ "cidrs": ["10.0.0.0/16"] })),
         resource("Vpc", "b", &json!({ "cidrs": ["10.0.0.0/16"] })),
         resource("Subnet", "b1", &json!({ "vpc": "b", "cidr": "10.0.1.0/24", "public": true })),
@@ -305,23 +309,30 @@ impl<'a> Meaning<'a> {
             Resource::SecurityGroup(g) if g.metadata.name == name && g.spec.vpc == vpc => Some(&g.spec),
             _ => None,
         });
-        let matches = |protocol, ports: &[PortRange], peers: &[Peer]| {
-            speaks_of(protocol, ports, service) && peers.iter().any(|p| self.is(vpc, peer, p))
+        let matches = |protocol, ports: &[PortRange], types: &[IcmpType], peers: &[Peer]| {
+            speaks_of(protocol, ports, types, service) && peers.iter().any(|p| self.is(vpc, peer, p))
         };
         match (declared, direction) {
             (None, "ingress") => self.is(vpc, peer, &Peer::Group("default".to_owned())),
             (None, _) => true,
-            (Some(group), "ingress") => group.ingress.iter().any(|r| matches(r.protocol, &r.ports, &r.from)),
-            (Some(group), _) => group
-                .egress
-                .as_ref()
-                .is_none_or(|rules| rules.iter().any(|r| matches(r.protocol, &r.ports, &r.to))),
+            (Some(group), "ingress") => {
+                group.ingress.iter().any(|r| matches(r.protocol, &r.ports, &r.icmp_types, &r.from))
+            }
+            (Some(group), _) => group.egress.as_ref().is_none_or(|rules| {
+                rules.iter().any(|r| matches(r.protocol, &r.ports, &r.icmp_types, &r.to))
+            }),
         }
     }
 
     fn is(&self, vpc: &str, address: IpAddr, peer: &Peer) -> bool {
         match peer {
             Peer::Cidr(cidr) => cidr.contains(address),
+            Peer::List(name) => self.0.iter().any(|r| match r {
+                Resource::PrefixList(list) if list.metadata.name == *name => {
+                    list.spec.cidrs.iter().any(|cidr| cidr.contains(address))
+                }
+                _ => false,
+            }),
             Peer::Group(group) => self.instances().into_iter().any(|i| {
                 i.status.address == Some(address)
                     && self.vpc(i) == vpc
@@ -356,12 +367,20 @@ impl<'a> Meaning<'a> {
     }
 }
 
-fn speaks_of(rule: RuleProtocol, ports: &[PortRange], (protocol, port): (u8, u16)) -> bool {
+fn speaks_of(
+    rule: RuleProtocol,
+    ports: &[PortRange],
+    types: &[IcmpType],
+    (protocol, port): (u8, u16),
+) -> bool {
     let right = match rule {
         RuleProtocol::All => true,
         RuleProtocol::Tcp => protocol == TCP,
         RuleProtocol::Udp => protocol == UDP,
-        RuleProtocol::Icmp => protocol == ICMP,
+        // Where ICMP is spoken of, a ping is meant.
+        RuleProtocol::Icmp => {
+            protocol == ICMP && (types.is_empty() || types.contains(&IcmpType::EchoRequest))
+        }
     };
     right && (ports.is_empty() || ports.iter().any(|range| (range.first()..=range.last()).contains(&port)))
 }

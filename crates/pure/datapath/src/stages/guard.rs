@@ -20,7 +20,7 @@ use madang_wire::{arp, ethernet, icmp, ipv4};
 
 use super::dnat::is_for_services;
 use super::parse::Packet;
-use crate::abi::{DropReason, GATEWAY_TTL, NAME_SERVICE_PORT, Stage};
+use crate::abi::{DropReason, ECHO_REQUEST, GATEWAY_TTL, NAME_SERVICE_PORT, Stage};
 use crate::trace::Trace;
 use crate::view::View;
 use crate::{Entry, ForwardKey, GATEWAY_MAC, Port, PortId, Protocol};
@@ -88,7 +88,7 @@ fn check_ipv4(port: &Port, ethernet: &ethernet::Repr, packet: &Packet) -> Result
     }
     match packet.echo {
         _ if destination != port.gateway => Ok(Passed::On),
-        Some(Echo::Request) => Ok(Passed::GatewayEcho),
+        Some(Echo::Request) if packet.tuple.destination_port == ECHO_REQUEST => Ok(Passed::GatewayEcho),
         _ => Err(DropReason::GatewayOnly),
     }
 }

@@ -9,10 +9,10 @@
 //!    `ipOptions`. Total length at least 20 and at most the frame's less 14: `ipLength`. No more-fragments bit and
 //!    fragment offset 0, or it is a fragment (5); the other two flags do not matter. A protocol but 0:
 //!    `protocolUnsupported`. The total length less 20 is at least 20 for TCP, 8 for UDP and ICMP: `transportHeader`. Of other
-//!    protocols nothing is looked at, and both ports are 0. ICMP of type 8 or 0 and
-//!    code 0, or an error (type 3, 11 or 12, any code): `icmpUnsupported`.
+//!    protocols nothing is looked at, and both ports are 0. ICMP of type 8 or 0 (echo) or
+//!    13 or 14 (timestamp) and code 0, or an error (type 3, 11 or 12, any code): `icmpUnsupported`.
 //! 4. An ICMP error: the total length is at least 20 + 8 + 20 + 8: `transportHeader`. What it brings back is of version 4,
-//!    with a header length of 20 and fragment offset 0, and of a protocol but 0; if of ICMP, an echo: `icmpUnsupported`.
+//!    with a header length of 20 and fragment offset 0, and of a protocol but 0; if of ICMP, an echo or a timestamp: `icmpUnsupported`.
 //! 5. A fragment: it has a payload, of whole 8 bytes if more follow, that ends within 65,515: `badFragment`. The first one
 //!    (offset 0) goes on as in 3, and must be no ICMP error: `badFragment`; what its ports are is remembered for 30 s, by
 //!    interface, addresses, identification and protocol, once it has passed the guard. A later one must have such a first one: `fragment`, and lie behind
@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use madang_wire::ethernet::EtherType;
 use madang_wire::{arp, ethernet, icmp, ipv4, tcp, udp};
 
-use crate::abi::{DropReason, ECHO_REQUEST, MAX_PAYLOAD, Stage};
+use crate::abi::{DropReason, MAX_PAYLOAD, Stage};
 use crate::flow::{FirstFragment, FragmentKey, Fragments};
 use crate::trace::Trace;
 use crate::{Protocol, TcpFlags, Tuple};
@@ -51,7 +51,7 @@ pub(crate) struct Packet {
     pub(crate) protocol: Protocol,
     /// None unless it is TCP.
     pub(crate) flags: Option<TcpFlags>,
-    /// None unless it is an ICMP echo.
+    /// None unless it is an ICMP echo or timestamp.
     pub(crate) echo: Option<icmp::Echo>,
     /// None unless it is an ICMP error: what that is about.
     pub(crate) about: Option<Quoted>,
@@ -239,10 +239,11 @@ fn read_transport(protocol: Protocol, bytes: &[u8]) -> Result<Transport, DropRea
 }
 
 fn read_echo(icmp: &icmp::Packet<&[u8]>) -> Result<((u16, u16), icmp::Echo), DropReason> {
-    let echo = icmp.echo().ok_or(DropReason::IcmpUnsupported)?;
+    let (asked, echo) = icmp.query().ok_or(DropReason::IcmpUnsupported)?;
+    let asked = u16::from_be_bytes([asked, 0]);
     Ok(match echo {
-        icmp::Echo::Request => ((icmp.identifier(), ECHO_REQUEST), echo),
-        icmp::Echo::Reply => ((ECHO_REQUEST, icmp.identifier()), echo),
+        icmp::Echo::Request => ((icmp.identifier(), asked), echo),
+        icmp::Echo::Reply => ((asked, icmp.identifier()), echo),
     })
 }
 

@@ -53,3 +53,20 @@ fn a_rule_about_every_peer_counts_whatever_the_peers_class_is() {
     world.vpc().rules.insert(rule(2, Direction::Ingress, 0, None, Some(22)));
     assert_eq!(world.send(WEB, syn).0, Verdict::ToPort(DB));
 }
+
+#[test]
+fn rules_tell_what_is_asked_by_icmp() {
+    let mut world = World::new();
+    world.vpc().rules.insert(rule(2, Direction::Ingress, 2, Some(1), Some(0x0d00)));
+    let ping = Sent::ping(address(WEB), address(DB), 7);
+    assert_eq!(world.send(WEB, ping).0, dropped(DropReason::IngressDenied));
+    let mut send = |port, kind: u8, sent: Sent| {
+        let mut frame = sent.frame(mac(port), GATEWAY_MAC);
+        frame[34] = kind;
+        world.port(port, &mut frame)
+    };
+    assert_eq!(send(WEB, 13, ping), Verdict::ToPort(DB));
+    assert_eq!(send(DB, 14, ping.answered(Flags::default())), Verdict::ToPort(WEB));
+    assert_eq!(send(WEB, 14, ping), dropped(DropReason::NoEchoRequest), "of nobody's request");
+    assert_eq!(send(WEB, 13, Sent::ping(address(WEB), v4("10.0.1.1"), 7)), dropped(DropReason::GatewayOnly));
+}

@@ -7,9 +7,12 @@ use madang_addr::Prefix;
 use super::Found;
 use crate::addresses::{LONGEST_SUBNET, capacity};
 use crate::{
-    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, Peer, PortRange, RouteTableSpec, RouteTarget,
-    RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
+    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, IcmpType, Peer, PortRange, PrefixListSpec,
+    RouteTableSpec, RouteTarget, RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
+
+/// How many CIDRs a prefix list has at most.
+const LONGEST_LIST: usize = 1000;
 
 pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {
     found.not_empty("spec.cidrs", &spec.cidrs, "write a range, as [10.0.0.0/16]");
@@ -99,10 +102,35 @@ pub(super) fn route_table(found: &mut Found, spec: &RouteTableSpec) {
 
 pub(super) fn security_group(found: &mut Found, spec: &SecurityGroupSpec) {
     for (n, rule) in spec.ingress.iter().enumerate() {
-        security_rule(found, &format!("spec.ingress[{n}]"), rule.protocol, &rule.ports, "from", &rule.from);
+        let path = format!("spec.ingress[{n}]");
+        security_rule(found, &path, rule.protocol, &rule.ports, "from", &rule.from);
+        icmp_types(found, &path, rule.protocol, &rule.icmp_types);
     }
     for (n, rule) in spec.egress.iter().flatten().enumerate() {
-        security_rule(found, &format!("spec.egress[{n}]"), rule.protocol, &rule.ports, "to", &rule.to);
+        let path = format!("spec.egress[{n}]");
+        security_rule(found, &path, rule.protocol, &rule.ports, "to", &rule.to);
+        icmp_types(found, &path, rule.protocol, &rule.icmp_types);
+    }
+}
+
+fn icmp_types(found: &mut Found, path: &str, protocol: RuleProtocol, types: &[IcmpType]) {
+    if protocol != RuleProtocol::Icmp && !types.is_empty() {
+        let diagnostic =
+            Diagnostic::new("typesWithoutProtocol", "there are ICMP types, and the rule is not for icmp")
+                .cause("only icmp has types")
+                .hint("add protocol: icmp, or leave out the types");
+        found.add(format!("{path}.icmpTypes"), diagnostic);
+    }
+}
+
+pub(super) fn prefix_list(found: &mut Found, spec: &PrefixListSpec) {
+    for (n, cidr) in spec.cidrs.iter().enumerate() {
+        found.family(&format!("spec.cidrs[{n}]"), *cidr);
+    }
+    if spec.cidrs.len() > LONGEST_LIST {
+        let message = format!("{} CIDRs are more than the {LONGEST_LIST} of a list", spec.cidrs.len());
+        let hint = "merge those that touch, or make several lists";
+        found.add("spec.cidrs", Diagnostic::new("tooMany", message).hint(hint));
     }
 }
 

@@ -63,6 +63,7 @@ fn insert(model: &mut Model, resource: &Resource) {
         Resource::Vpc(object) => put(&mut model.vpcs, object),
         Resource::SecurityGroup(object) => put(&mut model.security_groups, object),
         Resource::NatGateway(object) => put(&mut model.nat_gateways, object),
+        Resource::PrefixList(object) => put(&mut model.prefix_lists, object),
         Resource::RouteTable(object) => put(&mut model.route_tables, object),
         Resource::Subnet(object) => put(&mut model.subnets, object),
         Resource::Instance(object) => put(&mut model.instances, object),

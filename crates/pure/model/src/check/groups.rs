@@ -20,9 +20,17 @@ pub(super) fn security_groups(world: &World<'_>, findings: &mut Findings) {
         let egress = egress.map(|(at, rule)| (format!("spec.egress[{at}].to"), &rule.to));
         for (path, peers) in ingress.chain(egress) {
             for (at, peer) in peers.iter().enumerate() {
-                let Peer::Group(name) = peer else { continue };
-                if let Some(diagnostic) = unfit(world, name, &group.spec.vpc, "the rule") {
-                    findings.note(n, format!("{path}[{at}]"), diagnostic);
+                let path = format!("{path}[{at}]");
+                match peer {
+                    Peer::Group(name) => {
+                        if let Some(diagnostic) = unfit(world, name, &group.spec.vpc, "the rule") {
+                            findings.note(n, path, diagnostic);
+                        }
+                    }
+                    Peer::List(name) => {
+                        world.follow(findings, (n, &path), Kind::PrefixList, name, Need::Part);
+                    }
+                    Peer::Cidr(_) => {}
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use madang_compile::{ICMP, TCP, Traffic, UDP};
+use madang_datapath::abi::ECHO_REQUEST;
 use madang_datapath::{Forward, ForwardKey};
 use madang_model::{AssertedProtocol, AssertionSpec};
 
@@ -44,7 +45,7 @@ impl Service {
     /// Whether it may be opened; at any port, if none is said.
     pub(super) fn is_in(self, traffic: &Traffic) -> bool {
         match (self.ports(traffic), self.port) {
-            (None, _) => traffic.icmp,
+            (None, _) => traffic.icmp.contains(ECHO_REQUEST),
             (Some(ports), None) => !ports.is_empty(),
             (Some(ports), Some(port)) => ports.contains(port),
         }

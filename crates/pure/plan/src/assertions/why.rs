@@ -370,10 +370,10 @@ impl Ground<'_> {
         let Some(Resource::SecurityGroup(group)) = self.resource(&origin.object) else { return true };
         let nth = |list: &str| origin.path.strip_prefix(list)?.strip_suffix(']')?.parse::<usize>().ok();
         let traffic = if let Some(n) = nth("spec.ingress[") {
-            group.spec.ingress.get(n).map(|rule| Traffic::of(rule.protocol, &rule.ports))
+            group.spec.ingress.get(n).map(|rule| Traffic::of(rule.protocol, &rule.ports, &rule.icmp_types))
         } else if let Some(n) = nth("spec.egress[") {
             let rule = group.spec.egress.as_ref().and_then(|rules| rules.get(n));
-            rule.map(|rule| Traffic::of(rule.protocol, &rule.ports))
+            rule.map(|rule| Traffic::of(rule.protocol, &rule.ports, &rule.icmp_types))
         } else {
             None
         };

@@ -202,7 +202,7 @@ mod tests {
 
     fn tcp(ports: &[u16]) -> Traffic {
         let ports: Vec<_> = ports.iter().filter_map(|port| PortRange::new(*port, *port)).collect();
-        if ports.is_empty() { Traffic::default() } else { Traffic::of(RuleProtocol::Tcp, &ports) }
+        if ports.is_empty() { Traffic::default() } else { Traffic::of(RuleProtocol::Tcp, &ports, &[]) }
     }
 
     fn lines(entries: &[(&str, &[u16])]) -> Vec<String> {

@@ -60,7 +60,7 @@ pub struct Outside {
 pub struct Ports {
     /// The protocol.
     pub protocol: Protocol,
-    /// The ports; none for ICMP, and where it is all of them.
+    /// The ports, and of ICMP the types; none where it is all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortRange>,
 }
@@ -73,22 +73,35 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
-    /// ICMP echo.
+    /// ICMP requests: its ports are their types.
     Icmp,
+    /// Every other IP protocol.
+    Other,
+    /// Every IP protocol.
+    All,
 }
 
-/// Only what the datapath carries: protocols other than these three never pass, whatever a rule says.
 pub(super) fn ports(traffic: &Traffic) -> Vec<Ports> {
+    if *traffic == Traffic::all() {
+        return vec![Ports { protocol: Protocol::All, ports: Vec::new() }];
+    }
     let with_ports = [(Protocol::Tcp, &traffic.tcp), (Protocol::Udp, &traffic.udp)];
     let with_ports = with_ports.into_iter().filter(|(_, set)| !set.is_empty()).map(|(protocol, set)| {
         let ports = if set.is_all() { Vec::new() } else { set.ranges().to_vec() };
         Ports { protocol, ports }
     });
-    let icmp = traffic.icmp.then_some(Ports { protocol: Protocol::Icmp, ports: Vec::new() });
-    with_ports.chain(icmp).collect()
+    let icmp = (!traffic.icmp.is_empty()).then(|| Ports { protocol: Protocol::Icmp, ports: types(traffic) });
+    let other = traffic.other.then_some(Ports { protocol: Protocol::Other, ports: Vec::new() });
+    with_ports.chain(icmp).chain(other).collect()
 }
 
-/// `web-1 -> db-1 tcp/5432`, `outside -> web-1 tcp/8080 via 203.0.113.10:80`, `db-1 -> outside tcp, udp, icmp`.
+/// The types of the ICMP requests, unless it is all of them.
+fn types(traffic: &Traffic) -> Vec<PortRange> {
+    let ranges = traffic.icmp.ranges().iter().filter(|_| !traffic.icmp.is_all());
+    ranges.filter_map(|range| PortRange::new(range.first() >> 8, range.last() >> 8)).collect()
+}
+
+/// `web-1 -> db-1 tcp/5432`, `outside -> web-1 tcp/8080 via 203.0.113.10:80`, `db-1 -> outside all`.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, .. } = self;
@@ -136,6 +149,8 @@ impl fmt::Display for Ports {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
             Protocol::Icmp => "icmp",
+            Protocol::Other => "other",
+            Protocol::All => "all",
         };
         if self.ports.is_empty() {
             return f.write_str(protocol);
