@@ -17,6 +17,7 @@ mod metadata;
 mod names;
 mod policy;
 mod projects;
+mod public;
 mod quotas;
 mod recovery;
 mod refusals;

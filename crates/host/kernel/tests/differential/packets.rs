@@ -41,7 +41,8 @@ impl Packets<'_> {
             48..=50 => self.same_from_another(random),
             51..=56 => self.continued(random),
             57..=59 => self.claim(random),
-            60..=79 => self.sent_by_instance(random),
+            60..=61 => self.to_itself(random),
+            62..=79 => self.sent_by_instance(random),
             80..=91 => self.sent_by_outside(random),
             92..=95 => self.arp(random),
             _ => self.garbage(random),
@@ -77,6 +78,24 @@ impl Packets<'_> {
             transport.source_port = transport.destination_port;
         }
         let frame = build(random, GATEWAY_MAC, port.mac, port.address, destination, transport);
+        Arrival { ifindex: id.0, uplink: false, frame }
+    }
+
+    /// From an instance to a public address of its own, from and to the same port.
+    fn to_itself(&self, random: &mut Random) -> Arrival {
+        let forwards = self.tables.outside.forwards.iter().filter(|(key, _)| key.protocol == 0);
+        let owners: Vec<_> = forwards
+            .flat_map(|(key, to)| self.tables.ports.iter().map(move |port| (key, to, port)))
+            .filter(|(_, to, (_, port))| (port.vpc, port.address) == (to.vpc, to.address))
+            .collect();
+        if owners.is_empty() {
+            return self.sent_by_instance(random);
+        }
+        let (key, _, (id, port)) = *random.pick(&owners);
+        let mut transport = self.transport(random);
+        transport.destination_port = *random.pick(&[40000, 40001, 1024]);
+        transport.source_port = transport.destination_port;
+        let frame = build(random, GATEWAY_MAC, port.mac, port.address, key.address, transport);
         Arrival { ifindex: id.0, uplink: false, frame }
     }
 
