@@ -45,19 +45,21 @@ spec: { subnet: shop, address: 10.0.1.11, process: { command: [sleep, infinity] 
 ";
 
 /// A resolver of the outside: it knows `good.example`, `large.example`, whose text fits no datagram, and `rebind.example`,
-/// which it says is an instance.
+/// which it says is an instance. `counted.example` is another address each time.
 const RESOLVER: &str = r"
-import socket, struct, sys, threading
+import itertools, socket, struct, sys, threading
+count = itertools.count(1)
 def answer(question, stream):
     end = question.index(b'\0', 12) + 5
     name = question[12:end - 5].lower()
     kind = struct.unpack('!H', question[end - 4:end - 2])[0]
     flags, code, records = 0x8180, 0, []
-    if b'good' in name and kind == 1: records = [(1, bytes([198, 51, 100, 7]))]
+    if b'counted' in name and kind == 1: records = [(1, bytes([198, 51, 100, next(count)]))]
+    elif b'good' in name and kind == 1: records = [(1, bytes([198, 51, 100, 7]))]
     elif b'rebind' in name and kind == 1: records = [(1, bytes([10, 0, 1, 10]))]
     elif b'large' in name and stream: records = [(16, b'\xfa' + b'x' * 250)] * 8
     elif b'large' in name: flags |= 0x200
-    elif b'good' not in name: code = 3
+    elif b'good' not in name and b'counted' not in name: code = 3
     body = b''.join(b'\xc0\x0c' + struct.pack('!HHIH', kind, 1, 60, len(data)) + data for kind, data in records)
     return question[:2] + struct.pack('!HHHHH', flags | code, 1, len(records), 0, 0) + question[12:end] + body
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -162,6 +164,12 @@ fn each_vpc_knows_its_own_names_and_asks_for_others() {
         ("probe", "nothing.example", "NXDOMAIN"),
         ("probe", "rebind.example", "REFUSED"),
         ("probe", "AXFR lab.internal", "none"),
+        // What others have said is kept, for each VPC by itself.
+        ("web-1", "counted.example", "198.51.100.1"),
+        ("web-1", "Counted.Example", "198.51.100.1"),
+        ("web-1", "+tcp +noedns counted.example", "198.51.100.1"),
+        ("probe", "counted.example", "198.51.100.2"),
+        ("web-1", "+cdflag counted.example", "198.51.100.3"),
     ] {
         says(instance, question, expected);
     }

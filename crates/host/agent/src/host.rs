@@ -40,8 +40,8 @@ pub(crate) struct Done {
     pub(crate) failed: BTreeMap<String, String>,
     /// What failed for everybody.
     pub(crate) broken: Option<String>,
-    /// What the host must have, if new interfaces have changed it.
-    pub(crate) desired: Option<Desired>,
+    /// What the host must have, and the interfaces that this is for, if there are new ones.
+    pub(crate) desired: Option<(Desired, madang_compile::Host)>,
 }
 
 /// The host, as far as it is ours.
@@ -215,9 +215,10 @@ impl Host {
 
     fn write_tables(&mut self, world: &World, done: &mut Done) -> Result<()> {
         // The indices of new ports are known only now.
-        let desired = world.network.for_host(&self.observe(world)?.host());
+        let interfaces = self.observe(world)?.host();
+        let desired = world.network.for_host(&interfaces);
         self.datapath.apply(&desired.tables).map_err(|e| chain(&e))?;
-        done.desired = Some(desired);
+        done.desired = Some((desired, interfaces));
         Ok(())
     }
 

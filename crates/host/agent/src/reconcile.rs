@@ -189,10 +189,13 @@ impl Loop {
                 if let Err(error) = self.host.collect() {
                     turn.troubles.insert(format!("cannot clear away what has expired: {error}"));
                 }
-                let desired = self.mend(&picture, &facts, &mut turn);
+                let picture = match self.mend(&picture, &facts, &mut turn) {
+                    Some((desired, interfaces)) => {
+                        Picture { desired: Arc::new(desired), interfaces, ..picture }
+                    }
+                    None => picture,
+                };
                 turn.troubles.extend(self.services.turn(&picture.world, &picture.interfaces));
-                let picture = desired
-                    .map_or(picture.clone(), |desired| Picture { desired: Arc::new(desired), ..picture });
                 self.agent.show(picture);
                 facts
             }
@@ -235,8 +238,13 @@ impl Loop {
         Ok((Picture { world: Arc::clone(world), desired, interfaces }, Facts { observed, processes }))
     }
 
-    /// Does what differs. Gives what the host must have, if new interfaces have changed it.
-    fn mend(&mut self, picture: &Picture, facts: &Facts, turn: &mut Turn) -> Option<Desired> {
+    /// Does what differs. Gives what the host must have, and for which interfaces, if there are new ones.
+    fn mend(
+        &mut self,
+        picture: &Picture,
+        facts: &Facts,
+        turn: &mut Turn,
+    ) -> Option<(Desired, madang_compile::Host)> {
         let mut plan = madang_plan::plan(&picture.desired, &facts.observed);
         spare(&mut plan, &picture.world);
         turn.troubles.extend(plan.not_done.iter().map(|not_done| format!("not done: {not_done}")));

@@ -14,6 +14,7 @@ use madang_datapath::PortId;
 use madang_datapath::abi::SEEN_NETWORK;
 use madang_dns::{Directory, Zone};
 use madang_kernel::Layout;
+use madang_metadata::Identities;
 use madang_model::bare;
 use madang_workers::{Briefing, Kind, Launch};
 
@@ -28,8 +29,8 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// The services of this host.
 pub(crate) struct Services {
     netns: PathBuf,
-    names: Keeper<(Told, Vec<SocketAddr>)>,
-    metadata: Keeper<Told>,
+    names: Keeper<(Told, Vec<SocketAddr>), Briefing>,
+    metadata: Keeper<Told, Identities>,
     key: Key,
     /// Whom the name service asks, if the host's own resolvers are not to be asked.
     resolvers: Option<Vec<SocketAddr>>,
@@ -112,7 +113,7 @@ pub(crate) fn place(layout: &Layout) -> PathBuf {
 /// Ends all workers, and removes their directory.
 pub(crate) fn remove(place: &Path) -> Result<(), String> {
     for kind in Kind::ALL {
-        madang_workers::end_all(kind, place, None).map_err(|error| chain(&error))?;
+        madang_workers::end_all(kind, place).map_err(|error| chain(&error))?;
     }
     match std::fs::remove_dir_all(place) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

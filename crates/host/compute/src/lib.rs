@@ -31,13 +31,13 @@ pub use log::LogReader;
 pub use sandbox::hide_from_others;
 pub use workload::Workload;
 
-/// Gives up everything but what a workload may do, irreversibly: for a worker of the daemon, before its process has a second
+/// Gives up everything but sockets, memory and time, irreversibly: for a worker of the daemon, before its process has a second
 /// thread.
 ///
 /// # Errors
 /// Something could not be given up.
 pub fn confine(user: u32, group: u32) -> Result<()> {
-    sandbox::Credentials { user, group, filter: sandbox::Filter::new()? }.assume()
+    sandbox::Credentials { user, group, filter: sandbox::Filter::for_worker()? }.assume()
 }
 
 /// What the operations of this crate give.

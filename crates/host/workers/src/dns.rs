@@ -1,5 +1,6 @@
 //! The name service: datagrams and streams in the services' namespace, questions to resolvers in the host's.
 
+mod cache;
 mod resolver;
 
 use std::cell::RefCell;
@@ -8,14 +9,15 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use madang_dns::{Decision, Transport, decide};
+use madang_dns::{Decision, Forwarded, Transport, decide};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::spawn_local;
 
+use self::cache::{Asked, Cache, Known};
 use crate::channel::{Briefing, Daemon};
 use crate::limits::{Limits, Most};
-use crate::serve::{asker, briefings, until_told_to_end};
+use crate::serve::{self, asker, briefings, unless_ended};
 use crate::{Error, Result};
 
 /// How long a stream may be silent.
@@ -24,44 +26,67 @@ const IDLE: Duration = Duration::from_secs(10);
 /// About what AWS takes from one interface.
 const MOST: Most = Most { rate: 1_000, questions: (64, 512), streams: (8, 256) };
 
+/// How many datagrams that have come already are answered by a worker that is to end.
+const LAST: usize = 1_024;
+/// How long it may take over questions that it has asked elsewhere.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Serves until it is asked to end, and answers what has come by then.
 pub(crate) fn run(daemon: Daemon, sockets: Vec<OwnedFd>) -> Result<()> {
     let [datagrams, streams] =
         <[OwnedFd; 2]>::try_from(sockets).map_err(|_| Error::Channel("two sockets were expected"))?;
-    until_told_to_end(async {
+    serve::run(async |end| {
         let datagrams = UdpSocket::from_std(datagrams.into()).map_err(Error::step("take a socket"))?;
         let streams = TcpListener::from_std(streams.into()).map_err(Error::step("take a socket"))?;
-        let service = Rc::new(Service { briefing: RefCell::default(), limits: Limits::new(MOST), datagrams });
-        let _drain = Drain(Rc::clone(&service));
-        briefings(daemon, {
+        let (briefing, limits, cache) = (RefCell::default(), Limits::new(MOST), RefCell::default());
+        let service = Rc::new(Service { briefing, limits, cache, datagrams });
+        let first = briefings(daemon, {
             let service = Rc::clone(&service);
-            move |briefing| *service.briefing.borrow_mut() = briefing
-        })
-        .await?;
-        spawn_local(Rc::clone(&service).take(streams));
-        Err(service.serve().await)
-    })
-}
-
-/// Answers what has come already, when the worker ends.
-struct Drain(Rc<Service>);
-
-impl Drop for Drain {
-    fn drop(&mut self) {
-        let mut buffer = vec![0; usize::from(u16::MAX)];
-        while let Ok((length, peer)) = self.0.datagrams.try_recv_from(&mut buffer) {
-            self.0.datagram(&buffer[..length], peer);
+            move |briefing| service.learn(briefing)
+        });
+        let Some(first) = unless_ended(end, first).await else { return Ok(()) };
+        first?;
+        let taking = spawn_local(Rc::clone(&service).take(streams));
+        if let Some(error) = unless_ended(end, Rc::clone(&service).serve()).await {
+            return Err(error);
         }
-    }
+        taking.abort();
+        service.finish().await;
+        Ok(())
+    })
 }
 
 struct Service {
     briefing: RefCell<Briefing>,
     limits: Limits,
+    cache: RefCell<Cache>,
     datagrams: UdpSocket,
 }
 
 impl Service {
+    fn learn(&self, briefing: Briefing) {
+        let last = self.briefing.replace(briefing);
+        // Others may say something else.
+        if last.resolvers != self.briefing.borrow().resolvers {
+            self.cache.take();
+        }
+    }
+
+    /// Answers what has come already; what comes now goes to the next worker.
+    async fn finish(self: &Rc<Self>) {
+        let mut buffer = vec![0; usize::from(u16::MAX)];
+        for _ in 0..LAST {
+            let Ok((length, peer)) = self.datagrams.try_recv_from(&mut buffer) else { break };
+            self.datagram(&buffer[..length], peer);
+        }
+        let quiet = async {
+            while !self.limits.is_quiet() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(GRACE, quiet).await;
+    }
+
     /// Answers datagrams.
     async fn serve(self: Rc<Self>) -> Error {
         let mut buffer = vec![0; usize::from(u16::MAX)];
@@ -91,10 +116,26 @@ impl Service {
         }
     }
 
-    async fn forward(&self, asker: u32, forwarded: &madang_dns::Forwarded) -> Vec<u8> {
-        let Some(_place) = self.limits.question(asker) else { return forwarded.refused() };
-        let resolvers = self.briefing.borrow().resolvers.clone();
-        resolver::ask(forwarded, &resolvers).await
+    /// The reply to a question that is asked elsewhere, unless it is known from there; the same question is asked once at a time.
+    async fn forward(&self, asker: u32, forwarded: &Forwarded) -> Vec<u8> {
+        let key = forwarded.key();
+        let known = self.cache.borrow_mut().find(&key);
+        let answer = match known {
+            Known::Answer(answer, age) => Some((answer, age)),
+            Known::AskedNow(waits) => waits.await.ok().flatten().map(|answer| (answer, 0)),
+            Known::No => {
+                let Some(_place) = self.limits.question(asker) else { return forwarded.refused() };
+                let asked = Asked::new(&self.cache, key);
+                let resolvers = self.briefing.borrow().resolvers.clone();
+                let answer = resolver::ask(forwarded, &resolvers).await.map(Rc::from);
+                asked.answered(answer.clone(), answer.as_deref().map_or(0, madang_dns::lifetime));
+                answer.map(|answer| (answer, 0))
+            }
+        };
+        match answer {
+            Some((answer, age)) => forwarded.reply(&answer, age),
+            None => forwarded.failed(),
+        }
     }
 
     /// Takes connections.

@@ -1,6 +1,6 @@
 //! The daemon's side: starting a worker, telling it, and ending those that an earlier daemon has left.
 
-use std::fs::{DirBuilder, read_dir, read_to_string, remove_file, write};
+use std::fs::{DirBuilder, read_dir, read_to_string, remove_file, rename, write};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -69,8 +69,11 @@ impl Launch {
             .stdout(Stdio::null())
             .spawn()
             .map_err(Error::step(format!("start {}", self.executable.display())))?;
-        let worker = Worker { child, channel };
-        worker.channel.give(&sockets)?;
+        let mut worker = Worker { child, channel };
+        if let Err(error) = worker.channel.give(&sockets) {
+            worker.kill();
+            return Err(error);
+        }
         Ok(worker)
     }
 }
@@ -110,34 +113,59 @@ impl Worker {
     }
 }
 
-/// Ends the workers of this kind, but for one of our own.
+/// Ends the workers of this kind, and waits until they have.
 ///
 /// # Errors
 /// The directory of the workers cannot be read, or one of them does not end.
-pub fn end_all(kind: Kind, place: &Path, but: Option<u32>) -> Result<()> {
-    let entries = match read_dir(place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(Error::step(format!("list {}", place.display())))?,
-    };
-    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        let Some(pid) = signed(kind, &path).filter(|pid| Some(*pid) != but) else { continue };
-        let start_time = read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-        if let Some(start_time) = start_time {
-            end(ProcessId { pid, start_time })?;
-        }
+pub fn end_all(kind: Kind, place: &Path) -> Result<()> {
+    for (path, process) in marks(kind, place)? {
+        process.map(end).transpose()?;
         remove_file(&path).map_err(Error::step(format!("remove {}", path.display())))?;
     }
     Ok(())
 }
 
+/// Asks the workers of this kind to end, but for one of our own, and does not wait for it; ends them at once, if that is to be
+/// forced. Whether there are none left.
+///
+/// # Errors
+/// The directory of the workers cannot be read, or one of them cannot be told.
+pub fn retire(kind: Kind, place: &Path, but: Option<u32>, force: bool) -> Result<bool> {
+    let signal = if force { Signal::KILL } else { Signal::TERM };
+    let mut none_left = true;
+    for (path, process) in marks(kind, place)? {
+        if process.is_some_and(|process| Some(process.pid) == but) {
+            continue;
+        }
+        let told = process.map(|process| process.signal(signal)).transpose();
+        if told.map_err(|source| Error::Namespace { source })? == Some(true) {
+            none_left = false;
+        } else {
+            remove_file(&path).map_err(Error::step(format!("remove {}", path.display())))?;
+        }
+    }
+    Ok(none_left)
+}
+
+/// The marks of all workers of this kind; one that is damaged is nobody's.
+fn marks(kind: Kind, place: &Path) -> Result<Vec<(PathBuf, Option<ProcessId>)>> {
+    let entries = match read_dir(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::step(format!("list {}", place.display())))?,
+    };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mark = |path: PathBuf| {
+        let pid = signed(kind, &path)?;
+        let start_time = read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        Some((path, start_time.map(|start_time| ProcessId { pid, start_time })))
+    };
+    Ok(paths.filter_map(mark).collect())
+}
+
 /// Whether a worker of this kind runs that an earlier daemon has started.
 pub fn is_any_left(kind: Kind, place: &Path) -> bool {
-    let alive = |path: PathBuf| {
-        let pid = signed(kind, &path)?;
-        let start_time = read_to_string(&path).ok()?.trim().parse().ok()?;
-        ProcessId { pid, start_time }.is_alive().ok()
-    };
-    read_dir(place).is_ok_and(|entries| entries.flatten().any(|entry| alive(entry.path()) == Some(true)))
+    let alive = |process: ProcessId| process.is_alive().unwrap_or(false);
+    marks(kind, place).is_ok_and(|marks| marks.into_iter().any(|(_, process)| process.is_some_and(alive)))
 }
 
 fn end(process: ProcessId) -> Result<()> {
@@ -154,7 +182,11 @@ fn end(process: ProcessId) -> Result<()> {
 pub(crate) fn sign(kind: Kind, place: &Path) -> Result<()> {
     let own = ProcessId::current().map_err(|source| Error::Namespace { source })?;
     let path = place.join(format!("{}.{}", kind.name(), own.pid));
-    write(&path, own.start_time.to_string()).map_err(Error::step(format!("write {}", path.display())))
+    // Whole, or not there.
+    let new = place.join(format!("new-{}", own.pid));
+    write(&new, own.start_time.to_string())
+        .and_then(|()| rename(&new, &path))
+        .map_err(Error::step(format!("write {}", path.display())))
 }
 
 fn signed(kind: Kind, path: &Path) -> Option<u32> {

@@ -21,7 +21,7 @@ pub use channel::Briefing;
 pub use error::Error;
 use rustix::net::SocketType;
 
-pub use launch::{Launch, Worker, end_all, is_any_left};
+pub use launch::{Launch, Worker, end_all, is_any_left, retire};
 
 /// What the operations of this crate give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

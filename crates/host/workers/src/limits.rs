@@ -10,9 +10,9 @@ use std::time::Instant;
 pub(crate) struct Most {
     /// Questions in a second of one asker.
     pub(crate) rate: u32,
-    /// Questions that are asked elsewhere at once: of one asker, and of all.
+    /// Questions that are asked elsewhere at once: of one asker, and of all, but that everybody may have one.
     pub(crate) questions: (usize, usize),
-    /// Streams at once: of one asker, and of all.
+    /// Streams at once: of one asker, and of all, but that everybody may have one.
     pub(crate) streams: (usize, usize),
 }
 
@@ -67,6 +67,11 @@ impl Limits {
         Place::of(&self.questions, asker, self.most.questions)
     }
 
+    /// Whether nothing is asked elsewhere now.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.questions.borrow().all == 0
+    }
+
     /// A place for a stream.
     pub(crate) fn stream(&self, asker: u32) -> Option<Place> {
         Place::of(&self.streams, asker, self.most.streams)
@@ -76,7 +81,9 @@ impl Limits {
 impl Place {
     fn of(places: &Rc<RefCell<Places>>, asker: u32, (each, all): (usize, usize)) -> Option<Self> {
         let mut taken = places.borrow_mut();
-        if taken.all >= all || taken.of.get(&asker).is_some_and(|own| *own >= each) {
+        let own = taken.of.get(&asker).copied().unwrap_or_default();
+        // Whoever has none gets one: so many take not all of it together.
+        if own >= each || (taken.all >= all && own > 0) {
             return None;
         }
         taken.all += 1;
@@ -117,7 +124,8 @@ mod tests {
         );
         assert_eq!(places.len(), 63 + 7 * 64);
         places.push(limits.question(9).unwrap());
-        assert!(limits.question(10).is_none());
+        assert!(limits.question(9).is_none(), "there is no room for a second one");
+        assert!(limits.question(10).is_some());
         assert_eq!((0..2_000).filter(|_| limits.may_ask(1)).count(), 1_000);
         assert!(limits.may_ask(2));
     }

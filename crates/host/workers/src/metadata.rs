@@ -19,7 +19,7 @@ use tokio::task::spawn_local;
 
 use crate::channel::Daemon;
 use crate::limits::{Limits, Most};
-use crate::serve::{asker, briefings, until_told_to_end};
+use crate::serve::{self, asker, briefings, unless_ended};
 use crate::{Error, Result};
 
 /// How long a request's head may take to come, and how long a connection lives.
@@ -38,21 +38,23 @@ const MOST: Most = Most { rate: 200, questions: (0, 0), streams: (8, 256) };
 pub(crate) fn run(daemon: Daemon, sockets: Vec<OwnedFd>) -> Result<()> {
     let [streams] =
         <[OwnedFd; 1]>::try_from(sockets).map_err(|_| Error::Channel("one socket was expected"))?;
-    until_told_to_end(async {
+    serve::run(async |end| {
         let streams = TcpListener::from_std(streams.into()).map_err(Error::step("take a socket"))?;
         let service = Rc::new(Service { identities: RefCell::default(), limits: Limits::new(MOST) });
-        briefings(daemon, {
+        let first = briefings(daemon, {
             let service = Rc::clone(&service);
             move |identities| *service.identities.borrow_mut() = identities
-        })
-        .await?;
-        loop {
-            match streams.accept().await {
+        });
+        let Some(first) = unless_ended(end, first).await else { return Ok(()) };
+        first?;
+        while let Some(accepted) = unless_ended(end, streams.accept()).await {
+            match accepted {
                 Ok((stream, peer)) => drop(spawn_local(Rc::clone(&service).converse(stream, peer))),
                 // Out of descriptors, say: some will be free soon.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
+        Ok(())
     })
 }
 

@@ -5,25 +5,30 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::channel::{Daemon, READY};
 use crate::{Error, Result};
 
-/// Runs the work, on one thread, until it fails or the worker is told to end.
-pub(crate) fn until_told_to_end(work: impl Future<Output = Result<()>>) -> Result<()> {
+/// Runs the work on one thread: all of it but what is to be done before it ends, for which it is told when.
+pub(crate) fn run(work: impl AsyncFnOnce(&mut Signal) -> Result<()>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::step("start the runtime"))?;
     LocalSet::new().block_on(&runtime, async {
         let mut end = signal(SignalKind::terminate()).map_err(Error::step("wait for a signal"))?;
-        tokio::select! {
-            done = work => done,
-            _ = end.recv() => Ok(()),
-        }
+        work(&mut end).await
     })
+}
+
+/// The same that is given, unless the worker is told to end before it is there.
+pub(crate) async fn unless_ended<T>(end: &mut Signal, it: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        it = it => Some(it),
+        _ = end.recv() => None,
+    }
 }
 
 /// Waits for the first thing that the daemon tells, says that the worker serves, and takes what follows as long as there is a

@@ -41,7 +41,7 @@ pub fn decide(directory: &Directory, asker: u32, bytes: &[u8], transport: Transp
         Err(None) => return Decision::Ignore,
     };
     // Nobody, or somebody so new that nothing is known yet: who asks again is told then.
-    let Some(zone) = directory.zone(asker) else { return Decision::Ignore };
+    let Some((vpc, zone)) = directory.zone(asker) else { return Decision::Ignore };
     match found(zone, &asked.query) {
         Found::Here(answers) => Decision::Reply(asked.reply(ResponseCode::NoError, answers, None)),
         Found::NoData(of) => {
@@ -53,7 +53,7 @@ pub fn decide(directory: &Directory, asker: u32, bytes: &[u8], transport: Transp
         Found::Refused => Decision::Reply(asked.refuse(ResponseCode::Refused)),
         // Who does not want us to ask others gets what we have: nothing.
         Found::Elsewhere if !asked.recursion => Decision::Reply(asked.refuse(ResponseCode::Refused)),
-        Found::Elsewhere => Decision::Forward(Box::new(Forwarded::new(asked, zone.ranges.clone()))),
+        Found::Elsewhere => Decision::Forward(Box::new(Forwarded::new(asked, vpc, zone.ranges.clone()))),
     }
 }
 
@@ -135,13 +135,17 @@ impl Asked {
         message
     }
 
-    /// Its bytes: if they are too many, the question alone, and that it is to be asked over TCP.
+    /// Its bytes: if they are too many, the question alone, and that it is to be asked over TCP; if it was, that it failed.
     pub(crate) fn write(&self, mut message: Message) -> Vec<u8> {
         let whole = bytes_of(&message);
         if whole.len() <= self.limit && !whole.is_empty() {
             return whole;
         }
-        message.metadata.truncation = true;
+        let last = self.limit >= usize::from(u16::MAX);
+        message.metadata.truncation = !last;
+        if last {
+            message.metadata.response_code = ResponseCode::ServFail;
+        }
         for section in [&mut message.answers, &mut message.authorities, &mut message.additionals] {
             section.clear();
         }

@@ -27,9 +27,10 @@ pub struct Zone {
 }
 
 impl Directory {
-    /// What an asker sees.
-    pub(crate) fn zone(&self, asker: u32) -> Option<&Zone> {
-        self.zones.get(self.askers.get(&asker)?)
+    /// What an asker sees, and the number of its VPC.
+    pub(crate) fn zone(&self, asker: u32) -> Option<(u32, &Zone)> {
+        let vpc = self.askers.get(&asker)?;
+        self.zones.get(vpc).map(|zone| (*vpc, zone))
     }
 }
 

@@ -14,7 +14,7 @@ mod inside;
 
 pub use answer::{Decision, Transport, decide};
 pub use directory::{Directory, Zone};
-pub use forward::{Forwarded, Unfit};
+pub use forward::{Forwarded, Key, Unfit, lifetime};
 
 /// How long an answer about an instance may be kept, in seconds.
 const TTL: u32 = 10;

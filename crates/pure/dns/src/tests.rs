@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
+use hickory_proto::rr::rdata::svcb::{IpHint, SVCB, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, MX, SOA, SRV, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use proptest::prelude::*;
 
@@ -111,7 +112,7 @@ fn all_else_is_asked_elsewhere() {
         ("in-addr.arpa.", RecordType::NS),
         ("ip6.arpa.", RecordType::NS),
     ] {
-        let query = Message::from_vec(&forwarded(SHOP, &question(of, kind)).query(99)).unwrap();
+        let query = Message::from_vec(&forwarded(SHOP, &question(of, kind)).query(99, true)).unwrap();
         assert_eq!((query.metadata.id, query.metadata.recursion_desired), (99, true));
         assert_eq!(query.queries, [Query::query(name(of), kind)]);
         assert_eq!(query.edns.unwrap().max_payload(), MAX_UDP);
@@ -153,7 +154,7 @@ fn what_is_no_proper_question_is_refused_or_ignored() {
 
 /// What another server answers.
 fn answer(forwarded: &Forwarded, data: Vec<RData>) -> Message {
-    let mut message = Message::from_vec(&forwarded.query(99)).unwrap();
+    let mut message = Message::from_vec(&forwarded.query(99, true)).unwrap();
     message.metadata.message_type = MessageType::Response;
     let of = message.queries[0].name().clone();
     message.answers = data.into_iter().map(|data| Record::from_rdata(of.clone(), 60, data)).collect();
@@ -164,8 +165,12 @@ fn answer(forwarded: &Forwarded, data: Vec<RData>) -> Message {
 fn an_answer_is_taken_if_it_is_to_the_question() {
     let forwarded = forwarded(SHOP, &question("EXAMPLE.com.", RecordType::A));
     let good = answer(&forwarded, vec![RData::A(A([8, 8, 8, 8].into()))]);
-    let take = |message: &Message| forwarded.reply(99, &message.to_vec().unwrap());
-    let reply = Message::from_vec(&take(&good).unwrap()).unwrap();
+    let take = |message: &Message| forwarded.fits(99, true, &message.to_vec().unwrap());
+    assert_eq!(take(&good), Ok(()));
+    let reply = Message::from_vec(&forwarded.reply(&good.to_vec().unwrap(), 45)).unwrap();
+    assert_eq!(reply.answers[0].ttl, 60 - 45, "it was kept for a while");
+    let reply_of = |ttl: u32| Message::from_vec(&forwarded.reply(&good.to_vec().unwrap(), ttl)).unwrap();
+    assert_eq!(reply_of(99).answers[0].ttl, 0);
     assert_eq!((reply.metadata.id, reply.answers.len(), reply.edns.is_none()), (7, 1, true));
     assert!(reply.queries[0].name().eq_case(&name("EXAMPLE.com.")));
     let mut cases = vec![(good.clone(), Unfit::NotMine); 4];
@@ -180,15 +185,30 @@ fn an_answer_is_taken_if_it_is_to_the_question() {
     for (message, unfit) in cases.into_iter().chain([(cut, Unfit::Truncated), (broken, Unfit::Failed)]) {
         assert_eq!(take(&message).unwrap_err(), unfit, "{message}");
     }
-    assert_eq!(forwarded.reply(99, b"?").unwrap_err(), Unfit::NotMine);
+    assert_eq!(forwarded.fits(99, true, b"?").unwrap_err(), Unfit::NotMine);
+    // What was cut in the middle of a record, and who has not heard of EDNS.
+    let mut bytes = good.to_vec().unwrap();
+    bytes.truncate(bytes.len() - 13);
+    assert_eq!(forwarded.fits(99, true, &bytes).unwrap_err(), Unfit::Failed);
+    bytes[2] |= 2;
+    assert_eq!(forwarded.fits(99, true, &bytes).unwrap_err(), Unfit::Truncated);
+    let mut unknown = Message::response(99, OpCode::Query);
+    unknown.metadata.response_code = ResponseCode::FormErr;
+    let unknown = unknown.to_vec().unwrap();
+    assert_eq!(forwarded.fits(99, true, &unknown).unwrap_err(), Unfit::Extended);
+    assert_eq!(forwarded.fits(99, false, &unknown).unwrap_err(), Unfit::NotMine);
+    assert!(Message::from_vec(&forwarded.query(99, false)).unwrap().edns.is_none());
 }
 
 #[test]
 fn no_name_of_the_outside_leads_inside() {
     let code = |asker, data| {
         let forwarded = forwarded(asker, &question("rebind.example.", RecordType::A));
-        let reply = forwarded.reply(99, &answer(&forwarded, vec![data]).to_vec().unwrap()).unwrap();
+        let mut answer = answer(&forwarded, vec![data]);
+        answer.metadata.authentic_data = true;
+        let reply = forwarded.reply(&answer.to_vec().unwrap(), 0);
         let reply = Message::from_vec(&reply).unwrap();
+        assert!(!reply.metadata.authentic_data, "nobody here knows");
         assert!(reply.metadata.response_code == ResponseCode::NoError || reply.answers.is_empty());
         reply.metadata.response_code
     };
@@ -203,6 +223,14 @@ fn no_name_of_the_outside_leads_inside() {
         ResponseCode::NoError,
         "another VPC's range means nothing here"
     );
+    let hint = |address: &str| {
+        let hint = SvcParamValue::Ipv4Hint(IpHint(vec![A(address.parse().unwrap())]));
+        RData::HTTPS(HTTPS(SVCB::new(1, name("."), vec![(SvcParamKey::Ipv4Hint, hint)])))
+    };
+    assert_eq!(code(SHOP, hint("8.8.8.8")), ResponseCode::NoError);
+    assert_eq!(code(SHOP, hint("10.0.1.4")), ResponseCode::Refused);
+    assert_eq!(code(SHOP, RData::MX(MX::new(1, name("db.shop.internal.")))), ResponseCode::Refused);
+    assert_eq!(code(SHOP, RData::SRV(SRV::new(1, 1, 1, name("localhost.")))), ResponseCode::Refused);
     for data in
         [v4("10.0.1.4"), v4("192.168.1.1"), v4("127.0.0.1"), v4("169.254.169.254"), v6("::1"), v6("fd00::1")]
     {
@@ -226,7 +254,7 @@ fn what_is_too_large_is_asked_again_over_tcp() {
         }
         let Decision::Forward(forwarded) = asked(SHOP, &message, transport) else { panic!() };
         let answer = answer(&forwarded, vec![text.clone()]).to_vec().unwrap();
-        let reply = Message::from_vec(&forwarded.reply(99, &answer).unwrap()).unwrap();
+        let reply = Message::from_vec(&forwarded.reply(&answer, 0)).unwrap();
         assert_eq!(
             (reply.metadata.truncation, reply.answers.is_empty()),
             (cut, cut),
@@ -236,6 +264,30 @@ fn what_is_too_large_is_asked_again_over_tcp() {
     }
 }
 
+#[test]
+fn answers_are_kept_as_long_as_they_say() {
+    let ask = question("example.com.", RecordType::A);
+    let forwarded = forwarded(SHOP, &ask);
+    let mut some = answer(&forwarded, vec![RData::A(A([8, 8, 8, 8].into())); 2]);
+    some.answers[1].ttl = 7;
+    assert_eq!(lifetime(&some.to_vec().unwrap()), 7);
+    let mut none = answer(&forwarded, Vec::new());
+    assert_eq!(lifetime(&none.to_vec().unwrap()), 0, "nobody says how long");
+    let start = SOA::new(name("ns."), name("root."), 1, 1, 1, 1, 30);
+    none.authorities = vec![Record::from_rdata(name("com."), 900, RData::SOA(start))];
+    assert_eq!(lifetime(&none.to_vec().unwrap()), 30);
+    assert_eq!(lifetime(b"?"), 0);
+
+    // What another VPC has asked is not known from it.
+    let Decision::Forward(lab) = asked(LAB, &ask, Transport::Tcp) else { panic!() };
+    assert_ne!(forwarded.key(), lab.key());
+    let Decision::Forward(same) = asked(SHOP, &question("Example.COM.", RecordType::A), Transport::Tcp)
+    else {
+        panic!()
+    };
+    assert_eq!(forwarded.key(), same.key());
+}
+
 proptest! {
     #[test]
     fn no_bytes_do_harm(bytes: Vec<u8>, mut header: [u8; 12], id: u16) {
@@ -243,7 +295,10 @@ proptest! {
         for bytes in [bytes.clone(), [header.as_slice(), &bytes].concat()] {
             match decide(&directory(), SHOP, &bytes, Transport::Udp) {
                 Decision::Reply(reply) => prop_assert_eq!(&reply[..2], &bytes[..2]),
-                Decision::Forward(forwarded) => drop(forwarded.reply(id, &bytes)),
+                Decision::Forward(forwarded) => {
+                    let _ = forwarded.fits(id, true, &bytes);
+                    let _ = forwarded.reply(&bytes, lifetime(&bytes));
+                }
                 Decision::Ignore => {}
             }
         }

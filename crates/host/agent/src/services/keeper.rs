@@ -15,40 +15,46 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A worker that lived this long had no trouble starting.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// One worker that is kept running. `T` is what it was told last, or what that was made of.
-pub(super) struct Keeper<T> {
+/// How long a worker that is to end may take over what it has begun.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// One worker that is kept running. `T` is what a briefing `B` is made of.
+pub(super) struct Keeper<T, B> {
     launch: Launch,
-    running: Option<Running<T>>,
+    running: Option<Running<T, B>>,
     pause: Duration,
     again: Instant,
     trouble: Option<String>,
+    /// Since when others are asked to end.
+    ending: Option<Instant>,
 }
 
-struct Running<T> {
+struct Running<T, B> {
     worker: Worker,
     since: Instant,
     /// Which namespace it listens in.
     namespace: u64,
-    told: Option<T>,
+    /// What it was told last, and what that was made of.
+    told: Option<(T, B)>,
     /// Whether it serves, and those of an earlier daemon are ended.
     alone: bool,
 }
 
-impl<T: PartialEq> Keeper<T> {
+impl<T: PartialEq, B: PartialEq + Serialize> Keeper<T, B> {
     pub(super) fn new(launch: Launch) -> Self {
         let left = madang_workers::is_any_left(launch.kind, &launch.place);
         let again = Instant::now() + if left { PATIENCE } else { Duration::ZERO };
-        Self { launch, running: None, pause: PAUSE.0, again, trouble: None }
+        Self { launch, running: None, pause: PAUSE.0, again, trouble: None, ending: None }
     }
 
     /// Makes the worker run in the namespace, and know what it must. What is wrong with it, if something is.
-    pub(super) fn keep<B: Serialize>(
+    pub(super) fn keep(
         &mut self,
         namespace: u64,
-        told: T,
+        made_of: T,
         briefing: impl FnOnce() -> B,
     ) -> Option<String> {
-        if let Err(trouble) = self.turn(namespace, told, briefing) {
+        if let Err(trouble) = self.turn(namespace, made_of, briefing) {
             if let Some(mut running) = self.running.take() {
                 running.worker.kill();
             }
@@ -60,12 +66,7 @@ impl<T: PartialEq> Keeper<T> {
         self.trouble.clone()
     }
 
-    fn turn<B: Serialize>(
-        &mut self,
-        namespace: u64,
-        told: T,
-        briefing: impl FnOnce() -> B,
-    ) -> Result<(), String> {
+    fn turn(&mut self, namespace: u64, made_of: T, briefing: impl FnOnce() -> B) -> Result<(), String> {
         if let Some(running) = &mut self.running {
             if let Some(how) = running.worker.ended() {
                 return Err(format!("it has ended: {how}"));
@@ -81,31 +82,53 @@ impl<T: PartialEq> Keeper<T> {
             self.running = Some(Running { worker, since, namespace, told: None, alone: false });
         }
         let Some(running) = &mut self.running else { return Ok(()) };
-        if running.told.as_ref() != Some(&told) {
-            running.worker.tell(&briefing()).map_err(|error| chain(&error))?;
-            running.told = Some(told);
+        if running.told.as_ref().is_none_or(|(of, _)| *of != made_of) {
+            let briefing = briefing();
+            // Most of what changes in the world is none of the worker's business.
+            if running.told.as_ref().is_none_or(|(_, last)| *last != briefing) {
+                running.worker.tell(&briefing).map_err(|error| chain(&error))?;
+            }
+            running.told = Some((made_of, briefing));
         }
-        if !running.alone && running.worker.is_ready() {
-            let Launch { kind, place, .. } = &self.launch;
-            let own = Some(running.worker.pid());
-            madang_workers::end_all(*kind, place, own).map_err(|error| chain(&error))?;
-            running.alone = true;
-            self.trouble = None;
-        }
+        let ready = !running.alone && running.worker.is_ready();
         if running.since.elapsed() > SETTLED {
             self.pause = PAUSE.0;
         }
+        if ready {
+            self.trouble = None;
+            let own = running.worker.pid();
+            let alone = self.retire(Some(own));
+            self.running.iter_mut().for_each(|running| running.alone = alone);
+        }
         Ok(())
+    }
+
+    /// Asks the others to end. Whether there are none left.
+    fn retire(&mut self, but: Option<u32>) -> bool {
+        let since = *self.ending.get_or_insert_with(Instant::now);
+        let force = since.elapsed() > GRACE;
+        match madang_workers::retire(self.launch.kind, &self.launch.place, but, force) {
+            Ok(none_left) => {
+                if none_left {
+                    self.ending = None;
+                }
+                none_left
+            }
+            Err(error) => {
+                tracing::warn!("cannot end an old {} worker: {}", self.launch.kind.name(), chain(&error));
+                false
+            }
+        }
     }
 
     /// Ends the worker, and what an earlier daemon left.
     pub(super) fn end(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.worker.kill();
-            if let Err(error) = madang_workers::end_all(self.launch.kind, &self.launch.place, None) {
-                tracing::warn!("cannot end the {} worker: {}", self.launch.kind.name(), chain(&error));
-            }
         }
         self.trouble = None;
+        if self.ending.is_some() || madang_workers::is_any_left(self.launch.kind, &self.launch.place) {
+            self.retire(None);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Which system calls a workload may make.
+//! Which system calls a workload may make, and which a worker of the daemon.
 //!
 //! The same as in the default profile of the common container engines for a container without capabilities, less
 //! `ptrace` and its kin, io_uring, and sockets of families that a workload has no use for. What is not listed fails
@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule, sock_filter,
 };
 
-use self::calls::{COMMON, LEGACY};
+use self::calls::{COMMON, LEGACY, LEGACY_WORKER, WORKER};
 use crate::{Error, Result};
 
 /// The newest call that the list below was held against (`mseal`, Linux 6.10).
@@ -39,12 +39,28 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 pub(crate) struct Filter(BpfProgram);
 
 impl Filter {
-    /// The filter for this machine's architecture.
+    /// The filter of workloads, for this machine's architecture.
     pub(crate) fn new() -> Result<Self> {
+        Self::of(rules().map_err(failed)?)
+    }
+
+    /// That of a worker, which has its sockets, its memory and its time, and starts nothing.
+    pub(crate) fn for_worker() -> Result<Self> {
+        let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+            WORKER.iter().chain(LEGACY_WORKER).map(|call| (*call, Vec::new())).collect();
+        let family = |family: i32| {
+            let condition = SeccompCondition::new(0, Len::Dword, Cmp::Eq, u64::from(family.cast_unsigned()))?;
+            SeccompRule::new(vec![condition])
+        };
+        let families = [libc::AF_INET, libc::AF_INET6].map(family).into_iter().collect::<Result<_, _>>();
+        rules.insert(libc::SYS_socket, families.map_err(failed)?);
+        Self::of(rules)
+    }
+
+    fn of(rules: BTreeMap<i64, Vec<SeccompRule>>) -> Result<Self> {
         let arch = std::env::consts::ARCH.try_into().map_err(failed)?;
         let refused = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-        let filter = SeccompFilter::new(rules().map_err(failed)?, refused, SeccompAction::Allow, arch)
-            .map_err(failed)?;
+        let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, arch).map_err(failed)?;
         let compiled: BpfProgram = filter.try_into().map_err(failed)?;
         Ok(Self(preamble().into_iter().chain(compiled).collect()))
     }

@@ -165,3 +165,38 @@ fn other_numberings_kill_and_newer_calls_are_not_there() {
     assert_eq!(verdict(&filter, NATIVE, X32 | 1, [0; 6]), KILL, "x32");
     assert_eq!(verdict(&filter, NATIVE, NEWEST + 1, [0; 6]), errno(libc::ENOSYS));
 }
+
+#[test]
+fn a_worker_speaks_and_does_nothing_else() {
+    let filter = Filter::for_worker().unwrap();
+    let call = |number: i64, first: i32| {
+        let args = [u64::from(first.cast_unsigned()), 0, 0, 0, 0, 0];
+        verdict(&filter, NATIVE, u32::try_from(number).unwrap(), args)
+    };
+    for number in [libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_accept4, libc::SYS_getrandom] {
+        assert_eq!(call(number, 0), ALLOW, "{number}");
+    }
+    for number in [
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_clone,
+        libc::SYS_openat,
+        libc::SYS_kill,
+        libc::SYS_pidfd_open,
+        libc::SYS_prctl,
+        libc::SYS_memfd_create,
+        libc::SYS_setuid,
+    ] {
+        assert_eq!(call(number, 0), errno(libc::EPERM), "{number}");
+    }
+    assert_eq!(call(libc::SYS_clone3, 0), errno(libc::ENOSYS));
+    for (family, said) in [
+        (libc::AF_INET, ALLOW),
+        (libc::AF_INET6, ALLOW),
+        (libc::AF_UNIX, errno(libc::EPERM)),
+        (libc::AF_NETLINK, errno(libc::EPERM)),
+        (libc::AF_PACKET, errno(libc::EPERM)),
+    ] {
+        assert_eq!(call(libc::SYS_socket, family), said, "{family}");
+    }
+}
