@@ -10,7 +10,7 @@ use madang_datapath::{PortId, UplinkId};
 use madang_kernel::Netlink;
 use madang_kernel::datapath::{Attached, Datapath};
 use madang_kernel::guard::Guard;
-use madang_kernel::link::Link;
+use madang_kernel::link::{Link, Links};
 use madang_kernel::port::{GUEST_LINK, Port};
 use madang_kernel::{Layout, netns};
 use madang_plan::{Action, HostObserved, ObservedPort, ObservedUplink, Plan};
@@ -19,8 +19,10 @@ use crate::runtime::chain;
 use crate::workloads::Workloads;
 use crate::world::World;
 
-/// How often flows that have expired are cleared away.
-const COLLECT: Duration = Duration::from_secs(5);
+/// How often flows that have expired are cleared away, where many go and where few do.
+const COLLECT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+/// How many expired entries are many.
+const MUCH: usize = 512;
 /// How often the firewall's table is looked at, when nothing of ours has changed in it.
 const GUARD: Duration = Duration::from_secs(15);
 
@@ -53,9 +55,11 @@ pub(crate) struct Host {
     guarded: Option<(BTreeSet<String>, Instant)>,
     /// The Ethernet addresses of the instances' ends, which nobody changes from here.
     macs: BTreeMap<String, (PortId, Mac)>,
+    watched: Option<Links>,
     /// The indices of all interfaces, when last seen.
     links: BTreeSet<u32>,
-    collected: Instant,
+    /// When what has expired was last cleared away, and how long after that it is again.
+    collected: (Instant, Duration),
 }
 
 impl Host {
@@ -67,8 +71,9 @@ impl Host {
             guard,
             guarded: None,
             macs: BTreeMap::new(),
+            watched: None,
             links: BTreeSet::new(),
-            collected: Instant::now(),
+            collected: (Instant::now(), COLLECT.0),
         }
     }
 
@@ -76,9 +81,10 @@ impl Host {
     pub(crate) fn observe(&mut self, world: &World) -> Result<HostObserved> {
         let said = |error: madang_kernel::Error| chain(&error);
         let namespaces = self.namespaces()?;
-        let mut netlink = Netlink::open().map_err(said)?;
-        let links: BTreeMap<String, Link> =
-            netlink.links().map_err(said)?.into_iter().map(|link| (link.name.clone(), link)).collect();
+        // Taken out, so that the rest can be borrowed; after a failure they are watched anew.
+        let watched = self.watched.take().map_or_else(Links::watch, Ok);
+        let mut watched = watched.map_err(said)?;
+        let links = watched.now().map_err(said)?;
         let attached = self.datapath.attached().map_err(|e| chain(&e))?;
         let mut ports = BTreeMap::new();
         let known = world.network.instances.keys().chain(&namespaces).collect::<BTreeSet<_>>();
@@ -93,6 +99,7 @@ impl Host {
         });
         let uplinks = uplinks.map(|link| (link.name.clone(), observed_uplink(link, &attached))).collect();
         self.links = links.values().map(|link| link.index).collect();
+        self.watched = Some(watched);
         let tables = Some(self.datapath.reader().observe().map_err(|e| chain(&e))?);
         Ok(HostObserved { namespaces, ports, uplinks, workloads: BTreeMap::new(), tables })
     }
@@ -297,11 +304,14 @@ impl Host {
 
     /// Clears away what has expired, and counts the flows of everybody anew, if it is time: whatever else is under way.
     pub(crate) fn collect(&mut self) -> Result<()> {
-        if self.collected.elapsed() < COLLECT {
+        if self.collected.0.elapsed() < self.collected.1 {
             return Ok(());
         }
-        self.collected = Instant::now();
-        self.datapath.collect().map_err(|e| chain(&e))?;
+        // It walks the whole table, which is worth it where much goes.
+        self.collected = (Instant::now(), COLLECT.0);
+        if self.datapath.collect().map_err(|e| chain(&e))? < MUCH {
+            self.collected.1 = COLLECT.1;
+        }
         // An index comes again for another interface, which must not have the drops of this one.
         self.datapath.forget_drops(&self.links).map(drop).map_err(|e| chain(&e))
     }

@@ -9,7 +9,7 @@ use madang_kernel::Layout;
 use madang_kernel::cgroup::Cgroups;
 
 /// How many instances are looked at in a turn.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 
 /// What the counts were.
 pub(crate) struct OutOfMemory {

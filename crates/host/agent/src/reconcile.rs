@@ -30,7 +30,9 @@ use crate::workloads::Workloads;
 use crate::world::World;
 
 /// How long the loop sleeps when nothing is under way: what drifts is mended after this.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(1_750);
+/// How often the memory that a change took is given back.
+const MEMORY: Duration = Duration::from_secs(15);
 /// How long it sleeps while something is under way.
 const BUSY: Duration = Duration::from_millis(50);
 
@@ -152,6 +154,7 @@ impl Loop {
         let done = self.workloads.done();
         let mut changed = self.agent.registry.changed();
         let mut asked = self.agent.shutdown.subscribe();
+        let mut given_back = Instant::now();
         while asked.borrow_and_update().is_none() {
             changed.mark_unchanged();
             let turn = self.turn();
@@ -159,6 +162,10 @@ impl Loop {
                 tracing::warn!("{trouble}");
             }
             self.said = turn.troubles;
+            if !turn.busy && given_back.elapsed() > MEMORY {
+                madang_kernel::process::give_back_memory();
+                given_back = Instant::now();
+            }
             let pause = if turn.busy { BUSY } else { IDLE };
             runtime.block_on(async {
                 tokio::select! {

@@ -68,6 +68,31 @@ pub struct Veth<'a> {
     pub mtu: u32,
 }
 
+/// All interfaces, listed anew only when the kernel has told of a change.
+#[derive(Debug)]
+pub struct Links {
+    changes: Netlink,
+    known: Option<BTreeMap<String, Link>>,
+}
+
+impl Links {
+    /// Those of the network namespace of the calling thread.
+    pub fn watch() -> Result<Self> {
+        Ok(Self { changes: Netlink::open_for_changes()?, known: None })
+    }
+
+    /// They, by name.
+    pub fn now(&mut self) -> Result<&BTreeMap<String, Link>> {
+        // What changes from here on is told again.
+        let known = self.known.take().filter(|_| !self.changes.has_changes());
+        let known = match known {
+            Some(known) => known,
+            None => Netlink::open()?.links()?.into_iter().map(|link| (link.name.clone(), link)).collect(),
+        };
+        Ok(self.known.insert(known))
+    }
+}
+
 impl Netlink {
     /// Every interface, by index.
     pub fn links(&mut self) -> Result<Vec<Link>> {

@@ -1,4 +1,5 @@
-//! What a packet of a known flow costs in the datapath's program, beside an empty one. Run it on an idle machine:
+//! What a packet costs in the datapath's program, of a known flow beside an empty program, and the first one of a flow with few
+//! rules and with many. Run it on an idle machine:
 //!
 //! ```text
 //! cargo test -p madang-kernel --test datapath_bench -- --ignored --nocapture
@@ -29,6 +30,9 @@ const ROUNDS: usize = 15;
 const REPEAT: u32 = 300_000;
 /// For packets that change: each needs a call of its own.
 const SINGLE: usize = 30_000;
+/// Of first packets, of which an instance may have 16,384 half open: in turns, and in each turn.
+const FIRST_ROUNDS: usize = 7;
+const FIRST: usize = 1_000;
 
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 const THERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
@@ -36,7 +40,8 @@ const POOL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// Both instances have the gateway's Ethernet address, so that a packet comes out as it went in, and may go in again.
-fn tables(ports: [u32; 2], uplink: u32) -> Tables {
+/// That these two may speak is one of so many rules, about so many peers.
+fn tables(ports: [u32; 2], uplink: u32, rules: u32) -> Tables {
     let (vpc, policy, table) = (VpcId(7), PolicyId(1), RouteTableId(1));
     let subnet: Prefix = "10.0.0.0/24".parse().unwrap();
     let mut tables = Tables::default();
@@ -52,14 +57,19 @@ fn tables(ports: [u32; 2], uplink: u32) -> Tables {
     own.routes.insert((table, "10.0.0.0/16".parse().unwrap()), Route::Local);
     own.routes.insert((table, Prefix::ANY_V4), Route::Nat(NatId(1)));
     for direction in [Direction::Ingress, Direction::Egress] {
-        own.rules.insert(Rule {
-            policy,
-            direction,
-            class: ClassId(0),
-            protocol: None,
-            ports: PortPrefix::ALL,
-        });
+        let rule = |class, ports| Rule { policy, direction, class, protocol: Some(6), ports };
+        own.rules.insert(rule(ClassId(1), PortPrefix::new(443, 16).unwrap()));
+        own.rules.insert(rule(ClassId(0), PortPrefix::new(443, 16).unwrap()));
+        for n in 1..rules {
+            let port = PortPrefix::new((n * 7 + 1000) as u16, 16).unwrap();
+            own.rules.insert(rule(ClassId(n % 500), port));
+        }
     }
+    for n in 1..rules.min(500) {
+        let other = Ipv4Addr::new(172, 16, (n >> 8) as u8, n as u8);
+        own.classes.insert(Prefix::host(other.into()), ClassId(n));
+    }
+    own.classes.insert(subnet, ClassId(1));
     tables.vpcs.insert(vpc, own);
     let outside = &mut tables.outside;
     outside.uplinks.insert(
@@ -134,7 +144,7 @@ fn bench_test_run() {
     let [one, two, uplink] = ["v0", "v1", "w0"].map(support::ifindex);
     let private = support::Private::new();
     let mut datapath = Datapath::open(&private.layout, &Options::default()).unwrap();
-    datapath.apply(&tables([one, two], uplink)).unwrap();
+    datapath.apply(&tables([one, two], uplink, 10)).unwrap();
     let mut loaded =
         EbpfLoader::new().default_map_pin_directory(datapath.map_directory()).load(OBJECT).unwrap();
     let program: &mut SchedClassifier = loaded.program_mut("from_port").unwrap().try_into().unwrap();
@@ -170,6 +180,35 @@ fn bench_test_run() {
     };
     let base = single(empty.as_fd(), &known);
     let (once, nat) = (single(program, &known) - base, single(program, &translated) - base);
+    // First packets, each from another port, with few rules and with many in turns.
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for round in 0..FIRST_ROUNDS {
+        for (rules, figures) in [(10, &mut few), (10_000, &mut many)] {
+            datapath.apply(&tables([one, two], uplink, rules)).unwrap();
+            let mut all: Vec<u32> = (0..FIRST)
+                .map(|n| {
+                    let mut frame = tcp(HERE, THERE, SYN);
+                    let port = 1024 + (round * 2 + usize::from(rules > 10)) * FIRST + n;
+                    frame[34..36].copy_from_slice(&(port as u16).to_be_bytes());
+                    let (result, duration) = run(program, one, &frame, 1);
+                    assert_eq!(result, REDIRECT);
+                    duration
+                })
+                .collect();
+            all.sort_unstable();
+            figures.push(f64::from(all[all.len() / 2]) - base);
+        }
+    }
+    let spread = |of: &[f64]| {
+        let low = of.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = of.iter().copied().fold(0.0, f64::max);
+        format!("{:.0} ns ({low:.0}-{high:.0})", median(of.to_vec()))
+    };
+    println!(
+        "first packet, less an empty program: 10 rules {}, 10,000 rules {}",
+        spread(&few),
+        spread(&many)
+    );
     println!("known flow, east-west   {:>6.0} ns a packet", median(east_west));
     println!("empty program           {:>6.0} ns", median(nothing));
     println!("one by one, less an empty program: east-west {once:.0} ns, source NAT {nat:.0} ns");

@@ -105,6 +105,10 @@ impl Change {
 }
 
 fn updated(old: &Resource, object: ObjectRef, new: &Resource) -> Option<Change> {
+    // As most are: to find out what differs takes far longer.
+    if old == new {
+        return None;
+    }
     let fields = differences(old, new);
     (!fields.is_empty()).then(|| Change { fields, ..Change::new(ChangeAction::Update, object) })
 }
