@@ -40,6 +40,7 @@ verify-long: verify-guest ## what takes long: verify-guest, five million packets
 	MADANG_REQUESTS=40 cargo nextest run --locked -p madang --test e2e clients::no_request_makes_the_server_fail
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 	cargo nextest run --locked -p madang-kernel --test differential --run-ignored only
+	cargo nextest run --locked -p madang --test e2e --run-ignored only --no-capture scale::
 
 bench: bench-datapath ## every benchmark
 

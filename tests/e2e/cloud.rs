@@ -91,6 +91,11 @@ impl Cloud {
         fs::read_to_string(self.root().join("serve.log")).unwrap_or_default()
     }
 
+    /// The daemon's process, if this test started it.
+    pub(crate) fn daemon_pid(&self) -> u32 {
+        self.daemon.as_ref().map(Child::id).expect("the daemon was started")
+    }
+
     /// Ends the daemon as a power switch would.
     pub(crate) fn kill_daemon(&mut self) {
         if let Some(mut child) = self.daemon.take() {

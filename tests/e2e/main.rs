@@ -21,4 +21,5 @@ mod public;
 mod quotas;
 mod recovery;
 mod refusals;
+mod scale;
 mod security;
