@@ -202,3 +202,46 @@ fn the_quick_start_works_as_written() {
     let page = || cloud.exec("web-1", &["curl", "-s", "-m", "2", "10.0.1.4:8080"]);
     assert!(eventually(|| page().out.contains("Directory listing")), "{:?}\n{}", page(), cloud.evidence());
 }
+
+/// How often something comes and goes, if nobody says otherwise with `MADANG_ROUNDS`.
+const ROUNDS: usize = 12;
+
+/// What the daemon holds: descriptors, threads, and memory in MB.
+fn held(pid: u32) -> [usize; 3] {
+    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).expect("it lives").count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    let memory: usize = memory.trim().trim_end_matches(" kB").parse().expect("a number");
+    [count("fd"), count("task"), memory / 1024]
+}
+
+#[test]
+fn whatever_comes_and_goes_leaves_nothing() {
+    if !can_run() {
+        return;
+    }
+    let rounds = std::env::var("MADANG_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    cloud.up(PAIR);
+    let another =
+        PAIR.split("---\n").last().expect("b").replace("name: b", "name: c").replace("2.10", "2.11");
+    let file = cloud.file("another.yaml", &another);
+    let round = || {
+        cloud.up(&another);
+        cloud.ok(&["delete", "-f", &file]);
+        let is_gone = || cloud.ports() == 2 && cloud.madang(&["get", "instance", "c"]).code != 0;
+        assert!(eventually(is_gone), "{}", cloud.evidence());
+    };
+    // The first rounds fill what stays.
+    (0..4).for_each(|_| round());
+    let before = held(cloud.daemon_pid());
+    (0..rounds).for_each(|_| round());
+    let after = held(cloud.daemon_pid());
+    assert!(after[0] <= before[0] + 4 && after[1] <= before[1] + 4, "{before:?} {after:?}");
+    assert!(after[2] < before[2] + 40, "{rounds} rounds: {before:?} {after:?}");
+    cloud.ok(&["down", "--all"]);
+    let count = |what: &str| std::fs::read_dir(cloud.root().join(what)).map_or(0, Iterator::count);
+    let nothing_left = || cloud.ports() == 0 && count("run/netns") == 0 && count("run/instances") == 0;
+    assert!(eventually(nothing_left), "{}", cloud.evidence());
+}

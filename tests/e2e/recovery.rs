@@ -1,5 +1,7 @@
 //! What breaks is mended, and nothing else is touched by it.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -134,4 +136,44 @@ fn drift_is_put_right() {
         "a link that was deleted: {}",
         cloud.evidence()
     );
+}
+
+/// The pins of a daemon with another layout of the maps stand under another version.
+#[test]
+fn a_daemon_with_another_layout_of_the_maps_goes_on_with_all_connections() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    cloud.up(PAIR);
+    let listener = cloud.inside("b", || TcpListener::bind("10.0.2.10:7000")).expect("a listener");
+    let to = "10.0.2.10:7000".parse().expect("an address");
+    let open = || cloud.inside("a", || TcpStream::connect_timeout(&to, Duration::from_secs(2)));
+    let mut stream = None;
+    assert!(
+        eventually(|| {
+            stream = open().ok();
+            stream.is_some()
+        }),
+        "{}",
+        cloud.evidence()
+    );
+    let (mut ours, (mut theirs, _)) =
+        (stream.expect("it is open"), listener.accept().expect("its other end"));
+    cloud.kill_daemon();
+
+    let pins = madang_kernel::Layout::new(Some(cloud.root())).pin_dir();
+    let version = |number: u32| pins.join(format!("abi-{number}"));
+    let now = (2..9).find(|number| version(*number).exists()).expect("the datapath is pinned");
+    std::fs::rename(version(now), version(now - 1)).expect("pins can be renamed");
+    cloud.serve();
+    let taken_over = || version(now).exists() && !version(now - 1).exists();
+    assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());
+    ours.write_all(b"still open").expect("it is sent");
+    let mut read = [0; 10];
+    theirs.set_read_timeout(Some(Duration::from_secs(5))).expect("a time");
+    theirs.read_exact(&mut read).expect("what is open goes on");
+    assert!(cloud.connects("a", "10.0.2.10:7000"), "{}", cloud.evidence());
+    assert!(!cloud.connects("b", "10.0.1.10:7000"), "what was closed is closed");
 }

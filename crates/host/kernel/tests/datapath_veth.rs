@@ -381,6 +381,64 @@ fn reopened_under_traffic(hook: Hook) {
     assert!(sent > 300, "there was traffic meanwhile");
 }
 
+/// Another layout's datapath is one whose pins stand under another version: its records of flows are the same.
+fn taken_over_under_traffic(hook: Hook) {
+    let net = Net::new();
+    let private = support::Private::new();
+    let mut datapath = Datapath::open(&private.layout, &options(hook)).unwrap();
+    let tables = net.tables();
+    datapath.apply(&tables).unwrap();
+    net.attach(&mut datapath);
+    ping(&net.a, OUTSIDE);
+    let stop = Arc::new(AtomicBool::new(false));
+    let datagrams = stream_of_datagrams(&net, Arc::clone(&stop));
+    let listener = net.b.does(|| TcpListener::bind("0.0.0.0:6000").unwrap());
+    let mut ours = net.a.does(|| TcpStream::connect(format!("{B}:6000")).unwrap());
+    let (mut theirs, _) = listener.accept().unwrap();
+    let attached = datapath.attached().unwrap();
+    let flows = datapath.flows().unwrap().len();
+    assert!(flows >= 4, "{flows}");
+
+    drop(datapath);
+    let ours_of = |version: u32| private.layout.pin_dir().join(format!("abi-{version}"));
+    let version = (2..9).find(|version| ours_of(*version).exists()).unwrap();
+    std::fs::rename(ours_of(version), ours_of(version - 1)).unwrap();
+    let mut datapath = Datapath::open(&private.layout, &options(hook)).unwrap();
+    assert_eq!(datapath.attached().unwrap(), attached, "the older programs are there still");
+    assert_eq!(datapath.observe().unwrap(), Tables::default(), "and the new maps are empty");
+    net.attach(&mut datapath);
+    assert!(ours_of(version - 1).exists(), "which does nothing yet");
+    datapath.apply(&tables).unwrap();
+    assert_eq!(datapath.attached().unwrap(), attached);
+    assert!(!ours_of(version - 1).exists());
+    assert!(datapath.flows().unwrap().len() >= flows);
+
+    ours.write_all(b"still here").unwrap();
+    let mut read = [0; 10];
+    theirs.set_read_timeout(Some(LIMIT)).unwrap();
+    theirs.read_exact(&mut read).unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let (sent, came) = datagrams.join().unwrap();
+    println!("{sent} datagrams while an older datapath was taken over, {} lost", sent - came);
+    assert_eq!(sent, came, "no datagram is lost; drops: {:?}", datapath.drops().unwrap());
+    datapath.detach(net.port_a).unwrap();
+    assert_eq!(datapath.attached().unwrap().len(), 2);
+}
+
+#[test]
+fn an_older_layout_is_taken_over_by_tcx() {
+    if support::privileged() {
+        taken_over_under_traffic(Hook::Newest);
+    }
+}
+
+#[test]
+fn an_older_layout_is_taken_over_by_clsact() {
+    if support::privileged() {
+        taken_over_under_traffic(Hook::Clsact);
+    }
+}
+
 #[test]
 fn sockets_meet_by_tcx() {
     if support::privileged() {

@@ -29,9 +29,13 @@ pub(crate) fn service(protocol: Protocol, port: u16) -> String {
     }
 }
 
-/// By the ports of a tuple, of which one says what is asked.
+/// The port that stands for a timestamp request: type 13, code 0, as two bytes.
+const TIMESTAMP_REQUEST: u16 = 0x0d00;
+
+/// By the ports of a tuple, of which one says what is asked; of a probe none does, and a ping is meant.
 fn icmp(ports: [u16; 2]) -> &'static str {
-    if ports.contains(&ECHO_REQUEST) { "ICMP echo" } else { "ICMP timestamp" }
+    let timestamp = ports.contains(&TIMESTAMP_REQUEST) && !ports.contains(&ECHO_REQUEST);
+    if timestamp { "ICMP timestamp" } else { "ICMP echo" }
 }
 
 impl fmt::Display for Packet {

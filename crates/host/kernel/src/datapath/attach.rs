@@ -54,7 +54,7 @@ impl Attached {
         }
     }
 
-    fn pin(self, directory: &Path, ifindex: u32) -> PathBuf {
+    pub(super) fn pin(self, directory: &Path, ifindex: u32) -> PathBuf {
         directory.join(format!("{ifindex}-{}", self.suffix()))
     }
 }
@@ -88,9 +88,11 @@ impl Datapath {
     /// # Errors
     /// The pin or the filter cannot be removed.
     pub fn detach(&mut self, ifindex: u32) -> Result<(), Error> {
-        for kind in [Attached::Port, Attached::Uplink] {
-            remove_pin(&kind.pin(&self.pins.links(), ifindex))?;
-            let filter = kind.pin(&self.pins.filters(), ifindex);
+        let all = self.older.iter().map(|older| &older.pins).chain([&self.pins]);
+        let kinds = [Attached::Port, Attached::Uplink];
+        for (pins, kind) in all.flat_map(|pins| kinds.map(|kind| (pins, kind))) {
+            remove_pin(&kind.pin(&pins.links(), ifindex))?;
+            let filter = kind.pin(&pins.filters(), ifindex);
             if exists(&filter)? {
                 remove_filter(ifindex, kind)?;
                 remove_pin(&filter)?;
@@ -100,7 +102,7 @@ impl Datapath {
     }
 
     fn attach(&mut self, ifindex: u32, kind: Attached) -> Result<(), Error> {
-        match attached(&self.pins)?.get(&ifindex) {
+        match self.attached()?.get(&ifindex) {
             Some(present) if *present == kind => return Ok(()),
             Some(_) => self.detach(ifindex)?,
             None => {}
@@ -179,6 +181,14 @@ impl Datapath {
         Ok(())
     }
 
+    /// Puts this process's program in the place of the one on this interface.
+    pub(super) fn adopt_one(&mut self, ifindex: u32, kind: Attached, by_link: bool) -> Result<(), Error> {
+        if by_link {
+            return self.adopt_link(ifindex, kind, &kind.pin(&self.pins.links(), ifindex));
+        }
+        self.adopt_filter(ifindex, &interface(ifindex)?, kind)
+    }
+
     fn adopt_link(&mut self, ifindex: u32, kind: Attached, pin: &Path) -> Result<(), Error> {
         let link = PinnedLink::from_pin(pin).map_err(|e| attach_error(ifindex, e))?;
         let link = SchedClassifierLink::try_from(FdLink::from(link)).map_err(|e| attach_error(ifindex, e))?;
@@ -245,7 +255,7 @@ fn remove_filter(ifindex: u32, kind: Attached) -> Result<(), Error> {
 }
 
 /// What the pins' names say.
-fn pinned(directory: &Path) -> Result<Vec<(u32, Attached)>, Error> {
+pub(super) fn pinned(directory: &Path) -> Result<Vec<(u32, Attached)>, Error> {
     let failed = |source| Error::Pin { action: "read the directory", path: directory.to_owned(), source };
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -120,7 +120,7 @@ fn tuple(source: Addr, destination: Addr, source_port: u16, destination_port: u1
 }
 
 /// The clock that deadlines are of.
-fn monotonic_ns() -> u64 {
+pub(super) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let part = |value: i64| u64::try_from(value).unwrap_or(0);
     part(now.tv_sec) * 1_000_000_000 + part(now.tv_nsec)

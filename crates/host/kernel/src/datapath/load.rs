@@ -1,5 +1,6 @@
 //! Loads the object, and finds or makes what is pinned.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use rustix::mount::{MountFlags, mount};
 use super::abi::ABI;
 use super::attach::Hook;
 use super::error::Error;
+use super::migrate;
 use crate::Layout;
 
 /// The programs and maps, compiled from `bpf/datapath.bpf.c`.
@@ -49,16 +51,19 @@ pub(super) struct Pins {
 }
 
 impl Pins {
-    /// Finds or makes the directories, in a bpffs, and refuses those of another version of the records.
-    pub(super) fn prepare(layout: &Layout) -> Result<Self, Error> {
+    /// Finds or makes the directories, in a bpffs; and those of older versions of the records that can be taken over, the
+    /// newest last. Others are refused.
+    pub(super) fn prepare(layout: &Layout) -> Result<(Self, Vec<Self>), Error> {
         check_kernel()?;
         let base = layout.pin_dir();
         mount_bpffs(base.parent().unwrap_or(Path::new("/sys/fs/bpf")))?;
-        for root in versions(&base)? {
-            if root != base.join(version()) {
-                let name = root.file_name().unwrap_or_default().to_string_lossy();
-                let found = name.trim_start_matches(VERSION).to_owned();
-                return Err(Error::OtherAbi { path: base, found, ours: ABI });
+        let mut older = BTreeMap::new();
+        for root in versions(&base)?.into_iter().filter(|root| *root != base.join(version())) {
+            let found = root.file_name().unwrap_or_default().to_string_lossy();
+            let found = found.trim_start_matches(VERSION).to_owned();
+            match found.parse().ok().filter(|found| migrate::READ.contains(found)) {
+                Some(number) => drop(older.insert(number, Self { root })),
+                None => return Err(Error::OtherAbi { path: base, found, ours: ABI }),
             }
         }
         let pins = Self { root: base.join(version()) };
@@ -68,7 +73,11 @@ impl Pins {
                 _ => Error::Pin { action: "make the directory", path: directory, source },
             })?;
         }
-        Ok(pins)
+        Ok((pins, older.into_values().collect()))
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.root.clone()
     }
 
     pub(super) fn maps(&self) -> PathBuf {

@@ -40,7 +40,7 @@ struct MapInfo {
 
 impl<K: Record, V: Record> Map<K, V> {
     /// Opens the map that is pinned in this directory, if its records are as long as ours.
-    fn open(directory: &Path, name: &'static str) -> Result<Self, Error> {
+    pub(super) fn open(directory: &Path, name: &'static str) -> Result<Self, Error> {
         let path = directory.join(name);
         let fd = sys::open_pinned(&path).map_err(|source| Error::OpenPin { path: path.clone(), source })?;
         let info: MapInfo =

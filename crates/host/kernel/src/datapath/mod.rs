@@ -15,6 +15,7 @@ mod error;
 mod flows;
 mod load;
 mod maps;
+mod migrate;
 mod records;
 mod remove;
 mod sys;
@@ -35,6 +36,7 @@ pub use self::flows::{DropCount, FlowEntry};
 use self::load::Pins;
 pub use self::load::{OBJECT, Options};
 use self::maps::Maps;
+use self::migrate::Older;
 pub use self::sys::{Context, Run, test_run};
 pub use self::tables::Report;
 use crate::Layout;
@@ -61,21 +63,26 @@ pub struct Datapath {
     programs: Ebpf,
     maps: Arc<Maps>,
     pins: Pins,
+    /// What is to be taken over, once the tables are here.
+    older: Vec<Older>,
     hook: Hook,
 }
 
 impl Datapath {
     /// Loads the datapath, or takes up the one that is pinned: its maps stay as they are, and its interfaces go over to
-    /// this program's version of the programs without losing a packet. What a crash left half done is cleared away.
+    /// this program's version of the programs without losing a packet; those of an older layout of the maps, with their
+    /// connections, when tables are written for the first time. What a crash left half done is cleared away.
     ///
     /// # Errors
     /// No privilege, an old kernel, no bpffs, pins of another version of the records, or a kernel that refuses.
     pub fn open(layout: &Layout, options: &Options) -> Result<Self, Error> {
-        let pins = Pins::prepare(layout)?;
+        let (pins, older) = Pins::prepare(layout)?;
+        let older = older.into_iter().map(Older::if_used).collect::<Result<Vec<_>, _>>()?;
         let programs = load::load(&pins, options)?;
         let maps = Arc::new(Maps::open(&pins.maps())?);
         tables::settle(&maps)?;
-        let mut datapath = Self { programs, maps, pins, hook: options.hook.settled() };
+        let older = older.into_iter().flatten().collect();
+        let mut datapath = Self { programs, maps, pins, older, hook: options.hook.settled() };
         datapath.adopt()?;
         Ok(datapath)
     }
@@ -99,7 +106,9 @@ impl Datapath {
     /// # Errors
     /// A map cannot be read or written (it is full, say): then everything stays as it was, but for ports.
     pub fn apply(&mut self, tables: &Tables) -> Result<Report, Error> {
-        tables::apply(&self.maps, tables)
+        let report = tables::apply(&self.maps, tables)?;
+        self.take_over()?;
+        Ok(report)
     }
 
     /// The generation of each VPC's tables; the outside's is that of VPC 0.
@@ -115,7 +124,11 @@ impl Datapath {
     /// # Errors
     /// The pins cannot be read.
     pub fn attached(&self) -> Result<BTreeMap<u32, Attached>, Error> {
-        attach::attached(&self.pins)
+        let mut attached = BTreeMap::new();
+        for pins in self.older.iter().map(|older| &older.pins).chain([&self.pins]) {
+            attached.extend(attach::attached(pins)?);
+        }
+        Ok(attached)
     }
 
     /// Removes every pin, and with the last pin all programs and maps. No error if there are none.

@@ -17,7 +17,7 @@ pub(super) fn remove(layout: &Layout) -> Result<(), Error> {
 }
 
 /// Links go when their pins go, and maps and programs after the last of what uses them.
-fn remove_tree(directory: &Path) -> Result<(), Error> {
+pub(super) fn remove_tree(directory: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         outcome => {
