@@ -18,7 +18,7 @@ spec: { cidrs: [10.0.0.0/16] }
 apiVersion: madang.dev/v1alpha1
 kind: NatGateway
 metadata: { name: out }
-spec: { vpc: lab, pool: outside, address: 203.0.113.11 }
+spec: { vpc: lab, pool: outside, address: 203.0.113.10, ports: 40000-40099 }
 ---
 apiVersion: madang.dev/v1alpha1
 kind: RouteTable

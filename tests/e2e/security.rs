@@ -108,3 +108,44 @@ fn the_host_is_out_of_reach() {
     let sees = cloud.exec("a", &["ip", "-o", "link"]).out;
     assert_eq!(sees.lines().count(), 2, "its own interface and lo: {sees}");
 }
+
+/// Probes an address as a host does that is about to take it (RFC 5227): from nobody, and whoever answers has it.
+const PROBE: &str = r"
+import socket, struct, sys
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+link.bind(('eth0', 0x0806))
+link.settimeout(0.7)
+mac = link.getsockname()[4]
+for address in sys.argv[1:]:
+    target = socket.inet_aton(address)
+    arp = struct.pack('!HHBBH', 1, 0x0800, 6, 4, 1) + mac + bytes(4) + bytes(6) + target
+    link.send(b'\xff' * 6 + mac + b'\x08\x06' + arp)
+    try:
+        while True:
+            frame = link.recv(99)
+            if frame[20:22] == b'\0\2' and frame[28:32] == target:
+                print(address, 'is taken')
+                break
+    except socket.timeout:
+        print(address, 'is free')
+";
+
+#[test]
+fn who_looks_for_duplicates_is_answered_for_addresses_that_somebody_has() {
+    if !can_run() {
+        return;
+    }
+    let cloud = Cloud::new();
+    let another =
+        PAIR.split("---\n").last().expect("b").replace("name: b", "name: c").replace("2.10", "2.11");
+    cloud.up(&format!("{PAIR}---\n{another}"));
+    let probe = || {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", cloud.netns("b").display())).args(["python3", "-c", PROBE]);
+        let asked = ["10.0.2.10", "10.0.2.11", "10.0.2.12", "10.0.2.1", "10.0.1.10", "169.254.7.7"];
+        String::from_utf8(command.args(asked).output().expect("nsenter starts").stdout).expect("text")
+    };
+    // Its own, its neighbour's, nobody's, the gateway's, and what is not of its subnet.
+    let expected = "10.0.2.10 is free\n10.0.2.11 is taken\n10.0.2.12 is free\n10.0.2.1 is taken\n10.0.1.10 is free\n169.254.7.7 is free\n";
+    assert!(eventually(|| probe() == expected), "{}\n{}", probe(), cloud.evidence());
+}

@@ -119,23 +119,22 @@ impl Service {
     /// The reply to a question that is asked elsewhere, unless it is known from there; the same question is asked once at a time.
     async fn forward(&self, asker: u32, forwarded: &Forwarded) -> Vec<u8> {
         let key = forwarded.key();
+        // Who waits for another's answer takes a place too.
+        let place = self.limits.question(asker);
         let known = self.cache.borrow_mut().find(&key);
         let answer = match known {
-            Known::Answer(answer, age) => Some((answer, age)),
-            Known::AskedNow(waits) => waits.await.ok().flatten().map(|answer| (answer, 0)),
+            Known::Answer(answer, age) => return forwarded.reply(&answer, age),
+            _ if place.is_none() => return forwarded.refused(),
+            Known::AskedNow(waits) => waits.await.ok().flatten(),
             Known::No => {
-                let Some(_place) = self.limits.question(asker) else { return forwarded.refused() };
                 let asked = Asked::new(&self.cache, key);
                 let resolvers = self.briefing.borrow().resolvers.clone();
                 let answer = resolver::ask(forwarded, &resolvers).await.map(Rc::from);
                 asked.answered(answer.clone(), answer.as_deref().map_or(0, madang_dns::lifetime));
-                answer.map(|answer| (answer, 0))
+                answer
             }
         };
-        match answer {
-            Some((answer, age)) => forwarded.reply(&answer, age),
-            None => forwarded.failed(),
-        }
+        answer.map_or_else(|| forwarded.failed(), |answer| forwarded.reply(&answer, 0))
     }
 
     /// Takes connections.

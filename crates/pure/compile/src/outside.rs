@@ -49,7 +49,11 @@ impl Network {
         }
         for (name, gateway) in model.nat_gateways() {
             if let Some(address) = gateway.status.address {
-                let nat = Nat { address, first_port: FIRST_NAT_PORT, last_port: u16::MAX };
+                let (first_port, last_port) = gateway
+                    .spec
+                    .ports
+                    .map_or((FIRST_NAT_PORT, u16::MAX), |ports| (ports.first(), ports.last()));
+                let nat = Nat { address, first_port, last_port };
                 self.nats.insert(nats[name], nat);
                 self.origins.insert(Entry::Nat(nats[name]), vec![Origin::new(Kind::NatGateway, name, "")]);
                 self.add_address(model, address, &gateway.spec.pool, (Kind::NatGateway, name));
@@ -78,7 +82,8 @@ impl Network {
             let path = entry.map_or_else(|| "spec.addresses".to_owned(), |n| format!("spec.addresses[{n}]"));
             let because = vec![Origin::new(kind, holder, ""), Origin::new(Kind::AddressPool, pool, path)];
             self.addresses.insert(address, object.spec.interface.clone());
-            self.origins.insert(Entry::Address(address), because);
+            // A NAT gateway and forwarded ports may share it.
+            self.origins.entry(Entry::Address(address)).or_default().extend(because);
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn problems(resource: &Resource) -> Vec<Problem> {
         Resource::AddressPool(object) => outside::pool(&mut found, &object.spec),
         Resource::Vpc(object) => network::vpc(&mut found, &object.spec),
         Resource::SecurityGroup(object) => network::security_group(&mut found, &object.spec),
-        Resource::NatGateway(object) => found.address("spec.address", object.spec.address),
+        Resource::NatGateway(object) => outside::nat_gateway(&mut found, &object.spec),
         Resource::PrefixList(object) => network::prefix_list(&mut found, &object.spec),
         Resource::RouteTable(object) => network::route_table(&mut found, &object.spec),
         Resource::Subnet(object) => network::subnet(&mut found, &object.spec),

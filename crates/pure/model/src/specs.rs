@@ -264,10 +264,14 @@ pub struct NatGatewaySpec {
     /// The pool that its address is of.
     #[schemars(extend("examples" = ["outside"]))]
     pub pool: String,
-    /// A particular address of the pool; else the lowest free one.
+    /// A particular address of the pool; else the lowest free one. It may be that of a PublicAddress that forwards ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,
+    /// The ports that its connections are seen with, as 32768-49151; 1024-65535 if left out. Other hosts may have the others
+    /// at the same address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<PortRange>,
 }
 
 /// An address of a pool: an instance's own, or forwarding ports to instances, or both.
@@ -277,7 +281,7 @@ pub struct PublicAddressSpec {
     /// The pool that the address is of.
     #[schemars(extend("examples" = ["outside"]))]
     pub pool: String,
-    /// A particular address of the pool; else the lowest free one.
+    /// A particular address of the pool; else the lowest free one. One that forwards ports may also be a NatGateway's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Address>")]
     pub address: Option<IpAddr>,

@@ -7,7 +7,7 @@ use madang_addr::Prefix;
 
 use super::Found;
 use crate::words::quote;
-use crate::{AddressPoolSpec, Diagnostic, ForwardProtocol, PublicAddressSpec};
+use crate::{AddressPoolSpec, Diagnostic, ForwardProtocol, NatGatewaySpec, PublicAddressSpec};
 
 pub(super) fn pool(found: &mut Found, spec: &AddressPoolSpec) {
     interface(found, &spec.interface);
@@ -59,6 +59,15 @@ fn interface(found: &mut Found, name: &str) {
             .cause("it leads nowhere, and what is attached to it would see the host's own traffic")
             .hint("write the interface that leads to the outside, as eth0");
         found.add("spec.interface", diagnostic);
+    }
+}
+
+pub(super) fn nat_gateway(found: &mut Found, spec: &NatGatewaySpec) {
+    found.address("spec.address", spec.address);
+    if spec.ports.is_some_and(|ports| ports.first() == 0) {
+        let diagnostic =
+            Diagnostic::new("outOfRange", "port 0 is nobody's").hint("begin with 1 at the least");
+        found.add("spec.ports", diagnostic);
     }
 }
 

@@ -79,9 +79,28 @@ fn apart(world: &World<'_>, findings: &mut Findings) {
     }
 }
 
+/// What an address is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// A NAT gateway's connections.
+    Nat,
+    /// Forwarded ports.
+    Ports,
+    /// An instance has it for itself.
+    Whole,
+}
+
+impl How {
+    /// Whether both can be at one address: what is opened outwards, and ports.
+    fn goes_with(self, other: Self) -> bool {
+        matches!((self, other), (Self::Nat, Self::Ports) | (Self::Ports, Self::Nat))
+    }
+}
+
 /// Whoever has, or wants, an address of a pool.
 struct Holder<'a> {
     n: usize,
+    how: How,
     pool: &'a str,
     wanted: Option<IpAddr>,
     given: Option<IpAddr>,
@@ -90,12 +109,14 @@ struct Holder<'a> {
 pub(super) fn addresses(world: &World<'_>, findings: &mut Findings) {
     let nats = world.nats().map(|(n, nat)| Holder {
         n,
+        how: How::Nat,
         pool: &nat.spec.pool,
         wanted: nat.spec.address,
         given: nat.status.address,
     });
     let publics = world.public_addresses().map(|(n, public)| Holder {
         n,
+        how: if public.spec.instance.is_some() { How::Whole } else { How::Ports },
         pool: &public.spec.pool,
         wanted: public.spec.address,
         given: public.status.address,
@@ -103,7 +124,7 @@ pub(super) fn addresses(world: &World<'_>, findings: &mut Findings) {
     let mut holders: Vec<Holder<'_>> = nats.chain(publics).collect();
     // Who has an address keeps it; who wants one is told.
     holders.sort_by_key(|holder| (holder.given.is_none(), holder.n));
-    let mut held: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    let mut held: BTreeMap<IpAddr, Vec<(usize, How)>> = BTreeMap::new();
     for holder in holders {
         let n = holder.n;
         let pool = world.follow(findings, (n, "spec.pool"), Kind::AddressPool, holder.pool, Need::Whole);
@@ -111,12 +132,16 @@ pub(super) fn addresses(world: &World<'_>, findings: &mut Findings) {
         if let Some(pool) = pool.and_then(|_| world.pool(holder.pool)) {
             in_pool(findings, n, address, holder.pool, &pool.spec);
         }
-        let first = *held.entry(address).or_insert(n);
-        if first != n {
-            let message = format!("{address} is already the address of {}", world.called(first));
+        let held = held.entry(address).or_default();
+        let first = held.iter().find(|(_, how)| !how.goes_with(holder.how));
+        if let Some((first, _)) = first {
+            let message = format!("{address} is already the address of {}", world.called(*first));
+            let cause = "only a NAT gateway and a public address that forwards ports can share one";
             let hint = "leave the address out to get the lowest free one, or choose another";
-            findings.wrong(n, "spec.address", Diagnostic::new("duplicateAddress", message).hint(hint));
+            let diagnostic = Diagnostic::new("duplicateAddress", message).cause(cause).hint(hint);
+            findings.wrong(n, "spec.address", diagnostic);
         }
+        held.push((n, holder.how));
     }
     for (n, nat) in world.nats() {
         world.follow(findings, (n, "spec.vpc"), Kind::Vpc, &nat.spec.vpc, Need::Whole);
