@@ -170,6 +170,15 @@ fn a_daemon_with_another_layout_of_the_maps_goes_on_with_all_connections() {
     cloud.serve();
     let taken_over = || version(now).exists() && !version(now - 1).exists();
     assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());
+
+    // A crash after the tables were written, and before the interfaces were taken over.
+    cloud.kill_daemon();
+    std::fs::create_dir_all(version(now - 1).join("maps")).expect("a directory");
+    for part in ["links", "filters", "maps/flows", "maps/drops"] {
+        std::fs::rename(version(now).join(part), version(now - 1).join(part)).expect("pins can be renamed");
+    }
+    cloud.serve();
+    assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());
     ours.write_all(b"still open").expect("it is sent");
     let mut read = [0; 10];
     theirs.set_read_timeout(Some(Duration::from_secs(5))).expect("a time");

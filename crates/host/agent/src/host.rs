@@ -100,7 +100,11 @@ impl Host {
         let uplinks = uplinks.map(|link| (link.name.clone(), observed_uplink(link, &attached))).collect();
         self.links = links.values().map(|link| link.index).collect();
         self.watched = Some(watched);
-        let tables = Some(self.datapath.reader().observe().map_err(|e| chain(&e))?);
+        // As long as an older datapath is on the interfaces, what is in our maps is in force nowhere.
+        let tables = match self.datapath.is_behind() {
+            true => None,
+            false => Some(self.datapath.reader().observe().map_err(|e| chain(&e))?),
+        };
         Ok(HostObserved { namespaces, ports, uplinks, workloads: BTreeMap::new(), tables })
     }
 

@@ -111,6 +111,11 @@ impl Datapath {
         Ok(report)
     }
 
+    /// Whether an older datapath is still to be taken over, which [`Self::apply`] does.
+    pub fn is_behind(&self) -> bool {
+        !self.older.is_empty()
+    }
+
     /// The generation of each VPC's tables; the outside's is that of VPC 0.
     ///
     /// # Errors
