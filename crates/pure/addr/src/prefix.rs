@@ -1,10 +1,12 @@
 //! Prefixes: a network's address and how many of its bits are the network (RFC 4632).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Family;
 
 /// A network prefix of either family. It cannot have host bits set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,18 +29,36 @@ impl Prefix {
         }
     }
 
+    /// The same for constants: `None` where [`Prefix::new`] says what is wrong.
+    pub const fn constant(address: IpAddr, length: u8) -> Option<Self> {
+        let (bits, width) = match address {
+            IpAddr::V4(v4) => (v4.to_bits() as u128, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        if length > width || (length < width && bits << (128 - width + length) != 0) {
+            return None;
+        }
+        Some(Self { address, length })
+    }
+
     /// The prefix of this length that the address is in.
     pub fn containing(address: IpAddr, length: u8) -> Result<Self, ParsePrefixError> {
-        let max = if address.is_ipv4() { 32 } else { 128 };
+        let family = Family::of(address);
+        let max = family.width();
         if length > max {
             return Err(ParsePrefixError::Length { length, max });
         }
-        Ok(Self { address: from_bits(address.is_ipv4(), bits(address) & mask(max - length)), length })
+        Ok(Self { address: family.truncated(bits(address) & mask(max - length)), length })
     }
 
     /// The prefix that has this address alone: /32 or /128.
     pub fn host(address: IpAddr) -> Self {
-        Self { address, length: if address.is_ipv4() { 32 } else { 128 } }
+        Self { address, length: Family::of(address).width() }
+    }
+
+    /// IPv4 or IPv6.
+    pub fn family(self) -> Family {
+        Family::of(self.address)
     }
 
     /// The network's first address.
@@ -53,18 +73,18 @@ impl Prefix {
 
     /// The host part, in bits.
     pub fn host_bits(self) -> u8 {
-        if self.address.is_ipv4() { 32 - self.length } else { 128 - self.length }
+        self.family().width() - self.length
     }
 
     /// The network's last address: the broadcast address of an IPv4 subnet.
     pub fn last(self) -> IpAddr {
-        from_bits(self.address.is_ipv4(), bits(self.address) | !mask(self.host_bits()))
+        self.family().truncated(bits(self.address) | !mask(self.host_bits()))
     }
 
     /// The address this many after the first, while it is inside.
     pub fn nth(self, n: u128) -> Option<IpAddr> {
         let inside = n & mask(self.host_bits()) == 0;
-        inside.then(|| from_bits(self.address.is_ipv4(), bits(self.address) | n))
+        inside.then(|| self.family().truncated(bits(self.address) | n))
     }
 
     /// Whether the address is inside. Never across families.
@@ -82,22 +102,58 @@ impl Prefix {
     pub fn overlaps(self, other: Self) -> bool {
         self.covers(other) || other.covers(self)
     }
+
+    /// The prefix that is one bit shorter: it and its sibling. `None` of /0.
+    pub fn parent(self) -> Option<Self> {
+        Self::containing(self.address, self.length.checked_sub(1)?).ok()
+    }
+
+    /// Its two subnets that are one bit longer. `None` of a single address.
+    pub fn halves(self) -> Option<[Self; 2]> {
+        let length = self.length + 1;
+        let half = 1u128.checked_shl(u32::from(self.host_bits().checked_sub(1)?))?;
+        Some([Self { length, ..self }, Self { address: self.nth(half)?, length }])
+    }
+
+    /// The prefix of the same length after it, if there is one in the family.
+    pub fn next(self) -> Option<Self> {
+        let first = bits(self.last()).checked_add(1)?;
+        Some(Self { address: self.family().address(first)?, length: self.length })
+    }
+
+    /// The prefix of the same length before it, if there is one.
+    pub fn previous(self) -> Option<Self> {
+        let last = self.family().truncated(bits(self.address).checked_sub(1)?);
+        Self::containing(last, self.length).ok()
+    }
+
+    /// All of its subnets of a length, lowest first; `None` if the length is shorter than its own, or too long. None is
+    /// made before it is asked for.
+    pub fn subnets(self, length: u8) -> Option<Subnets> {
+        let fits = length >= self.length && length <= self.family().width();
+        fits.then(|| Subnets { next: Some(Self { length, ..self }), within: self })
+    }
+}
+
+/// What [`Prefix::subnets`] gives.
+#[derive(Clone, Debug)]
+pub struct Subnets {
+    next: Option<Prefix>,
+    within: Prefix,
+}
+
+impl Iterator for Subnets {
+    type Item = Prefix;
+
+    fn next(&mut self) -> Option<Prefix> {
+        let next = self.next?;
+        self.next = next.next().filter(|after| self.within.covers(*after));
+        Some(next)
+    }
 }
 
 fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(u32::from(v4)),
-        IpAddr::V6(v6) => u128::from(v6),
-    }
-}
-
-fn from_bits(v4: bool, bits: u128) -> IpAddr {
-    if v4 {
-        let [.., a, b, c, d] = bits.to_be_bytes();
-        Ipv4Addr::new(a, b, c, d).into()
-    } else {
-        Ipv6Addr::from(bits).into()
-    }
+    Family::bits(address)
 }
 
 /// All ones, but for this many zeroes at the end.
@@ -163,39 +219,4 @@ impl<'de> Deserialize<'de> for Prefix {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn prefix(text: &str) -> Prefix {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn refuses_host_bits_and_names_the_network() {
-        let error = "10.0.1.5/24".parse::<Prefix>().unwrap_err();
-        assert_eq!(error.to_string(), "10.0.1.5/24 has host bits set: the network is 10.0.1.0/24");
-        assert!("10.0.0.0".parse::<Prefix>().is_err());
-        assert!("10.0.0.0/33".parse::<Prefix>().is_err());
-        assert!("10.0.0.0/+8".parse::<Prefix>().is_err());
-        assert!("10.0.0.0/".parse::<Prefix>().is_err());
-    }
-
-    #[test]
-    fn first_last_and_nth() {
-        let net = prefix("192.168.1.8/29");
-        assert_eq!(net.last().to_string(), "192.168.1.15");
-        assert_eq!(net.nth(7), Some(net.last()));
-        assert_eq!(net.nth(8), None);
-        assert_eq!(prefix("0.0.0.0/0").last().to_string(), "255.255.255.255");
-        assert_eq!(prefix("::/0").nth(5).unwrap().to_string(), "::5");
-        assert_eq!(prefix("10.1.2.3/32").nth(0).unwrap().to_string(), "10.1.2.3");
-    }
-
-    #[test]
-    fn covers_and_overlaps() {
-        let (big, small) = (prefix("10.0.0.0/8"), prefix("10.2.0.0/16"));
-        assert!(big.covers(small) && !small.covers(big) && big.overlaps(small) && small.overlaps(big));
-        assert!(!prefix("10.0.0.0/16").overlaps(prefix("10.1.0.0/16")));
-        assert!(!Prefix::ANY_V4.contains("::1".parse().unwrap()));
-    }
-}
+mod tests;
