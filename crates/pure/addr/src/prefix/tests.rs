@@ -40,7 +40,9 @@ fn family_and_neighbours() {
     assert_eq!(net.halves(), Some([prefix("10.0.0.0/25"), prefix("10.0.0.128/25")]));
     assert_eq!(net.next(), Some(prefix("10.0.1.0/24")));
     assert_eq!(net.previous(), Some(prefix("9.255.255.0/24")));
-    for (whole, last) in [("0.0.0.0/0", "255.255.255.255/32"), ("::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")] {
+    for (whole, last) in
+        [("0.0.0.0/0", "255.255.255.255/32"), ("::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]
+    {
         let (whole, last) = (prefix(whole), prefix(last));
         assert_eq!((whole.parent(), whole.next(), whole.previous()), (None, None, None));
         assert_eq!((last.halves(), last.next()), (None, None));
@@ -61,10 +63,22 @@ fn subnets_come_one_by_one() {
 
 #[test]
 fn constants_are_checked_as_others_are() {
-    for (address, length) in
-        [("10.0.0.0", 8), ("10.0.0.1", 8), ("10.0.0.1", 32), ("10.0.0.0", 33), ("0.0.0.0", 0), ("0.0.0.1", 0), ("::", 0), ("::1", 128), ("::1", 127)]
-    {
+    for (address, length) in [
+        ("10.0.0.0", 8),
+        ("10.0.0.1", 8),
+        ("10.0.0.1", 32),
+        ("10.0.0.0", 33),
+        ("0.0.0.0", 0),
+        ("0.0.0.1", 0),
+        ("::", 0),
+        ("::1", 128),
+        ("::1", 127),
+    ] {
         let address: IpAddr = address.parse().unwrap();
-        assert_eq!(Prefix::constant(address, length), Prefix::new(address, length).ok(), "{address}/{length}");
+        assert_eq!(
+            Prefix::constant(address, length),
+            Prefix::new(address, length).ok(),
+            "{address}/{length}"
+        );
     }
 }
