@@ -7,17 +7,88 @@ fn info(text: &str) -> Info {
 
 #[test]
 fn of_a_private_address() {
-    insta::assert_snapshot!(english(&info("172.16.5.4/20")), @"");
+    insta::assert_snapshot!(english(&info("172.16.5.4/20")), @r"
+    Address       172.16.5.4/20
+    Network       172.16.0.0/20
+    First usable  172.16.0.1
+    Last usable   172.16.15.254
+    Broadcast     172.16.15.255
+    Addresses     4096
+    Usable hosts  4094
+    Netmask       255.255.240.0
+    Wildcard      0.0.15.255
+    Host part     0.0.5.4
+    Class         B: first bits 10, networks of /16
+    Kind          private (172.16.0.0/12, RFC 1918), not reachable from the Internet
+
+    Address       10101100.00010000.0000|0101.00000100
+    AND netmask   11111111.11111111.1111|0000.00000000
+    = network     10101100.00010000.0000|0000.00000000
+
+    Integer       2886731012
+    Hexadecimal   0xac100504
+    Reverse name  4.5.16.172.in-addr.arpa
+    Reverse zone  0.16.172.in-addr.arpa
+                  … 15.16.172.in-addr.arpa (16 zones)
+    ");
 }
 
 #[test]
 fn in_korean() {
-    insta::assert_snapshot!(text(&info("172.16.5.4/20"), Language::Ko), @"");
+    insta::assert_snapshot!(text(&info("172.16.5.4/20"), Language::Ko), @r"
+    주소                   172.16.5.4/20
+    네트워크 주소          172.16.0.0/20
+    첫 사용 가능 주소      172.16.0.1
+    마지막 사용 가능 주소  172.16.15.254
+    브로드캐스트 주소      172.16.15.255
+    주소 수                4096
+    사용 가능 호스트 수    4094
+    넷마스크               255.255.240.0
+    와일드카드 마스크      0.0.15.255
+    호스트 부분            0.0.5.4
+    클래스                 B: 첫 비트 10, 네트워크는 /16
+    종류                   사설 주소 (172.16.0.0/12, RFC 1918), 인터넷에서 접근할 수 없다
+
+    주소                   10101100.00010000.0000|0101.00000100
+    AND 넷마스크           11111111.11111111.1111|0000.00000000
+    = 네트워크 주소        10101100.00010000.0000|0000.00000000
+
+    정수                   2886731012
+    16진수                 0xac100504
+    역방향 이름            4.5.16.172.in-addr.arpa
+    역방향 존              0.16.172.in-addr.arpa
+                           … 15.16.172.in-addr.arpa (존 16개)
+    ");
 }
 
 #[test]
 fn of_ipv6() {
-    insta::assert_snapshot!(english(&info("2001:db8:0:5::17/62")), @"");
+    insta::assert_snapshot!(english(&info("2001:db8:0:5::17/62")), @r"
+    Address       2001:db8:0:5::17/62
+    Expanded      2001:0db8:0000:0005:0000:0000:0000:0017
+    Network       2001:db8:0:4::/62
+    First usable  2001:db8:0:4::1
+    Last usable   2001:db8:0:7:ffff:ffff:ffff:ffff
+    Last          2001:db8:0:7:ffff:ffff:ffff:ffff
+    Addresses     73786976294838206464
+    Usable hosts  73786976294838206463
+    Netmask       ffff:ffff:ffff:fffc::
+    Host part     ::1:0:0:0:17
+    Kind          documentation (2001:db8::/32, RFC 3849), not reachable from the Internet
+
+    Address       0010000000000001:0000110110111000:0000000000000000:00000000000001|01:
+                  0000000000000000:0000000000000000:0000000000000000:0000000000010111
+    AND netmask   1111111111111111:1111111111111111:1111111111111111:11111111111111|00:
+                  0000000000000000:0000000000000000:0000000000000000:0000000000000000
+    = network     0010000000000001:0000110110111000:0000000000000000:00000000000001|00:
+                  0000000000000000:0000000000000000:0000000000000000:0000000000000000
+
+    Integer       42540766411282592949137705320201584663
+    Hexadecimal   0x20010db8000000050000000000000017
+    Reverse name  7.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.5.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa
+    Reverse zone  4.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa
+                  … 7.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa (4 zones)
+    ");
 }
 
 #[test]
@@ -120,7 +191,45 @@ fn a_network_that_reaches_beyond_its_address_s_kind_says_so() {
 
 #[test]
 fn serialized() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&info("2001:db8::1/127")).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&info("2001:db8::1/127")).unwrap(), @r#"
+    {
+      "address": "2001:db8::1",
+      "expanded": "2001:0db8:0000:0000:0000:0000:0000:0001",
+      "prefix": "2001:db8::/127",
+      "firstUsable": "2001:db8::",
+      "lastUsable": "2001:db8::1",
+      "broadcast": null,
+      "last": "2001:db8::1",
+      "addresses": 2,
+      "usable": 2,
+      "netmask": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
+      "wildcard": "::1",
+      "host": "::1",
+      "class": null,
+      "leadingBits": null,
+      "special": {
+        "block": "2001:db8::/32",
+        "kind": "documentation",
+        "reach": "local",
+        "rfc": "RFC 3849"
+      },
+      "binary": {
+        "address": "0010000000000001:0000110110111000:0000000000000000:0000000000000000:0000000000000000:0000000000000000:0000000000000000:000000000000000|1",
+        "netmask": "1111111111111111:1111111111111111:1111111111111111:1111111111111111:1111111111111111:1111111111111111:1111111111111111:111111111111111|0",
+        "network": "0010000000000001:0000110110111000:0000000000000000:0000000000000000:0000000000000000:0000000000000000:0000000000000000:000000000000000|0"
+      },
+      "integer": "42540766411282592856903984951653826561",
+      "hex": "0x20010db8000000000000000000000001",
+      "reverse": {
+        "pointer": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+        "style": "several",
+        "zones": [
+          "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+          "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+        ]
+      }
+    }
+    "#);
     let info = info("::/0");
     assert!(
         serde_json::to_string(&info)
