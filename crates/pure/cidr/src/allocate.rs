@@ -70,7 +70,7 @@ impl Allocation {
         let free_addresses = addresses(&free);
         let largest_free = largest(&free);
         let part = largest_free.map_or(Count::ZERO, |hole| Count::power(hole.host_bits()));
-        let fragmentation = if free.is_empty() { 0 } else { 100 - part.percent_of(free_addresses) };
+        let fragmentation = free_addresses.minus(part).percent_of(free_addresses);
         let more = free.iter().filter_map(|hole| length.checked_sub(hole.length()));
         let more_of_this_length = more.map(Count::power).sum();
         let subnet = prefix.into();
@@ -111,8 +111,8 @@ impl Answer for Allocation {
         if let Some(largest) = self.largest_free {
             fields.add(label(Label::LargestFree), largest);
         }
-        let more = format!("{} /{}", self.more_of_this_length, self.subnet.prefix.length());
-        fields.add(label(Label::MoreOfThis), more);
+        let more = Sentence::MoreOf { count: self.more_of_this_length, length: self.subnet.prefix.length() };
+        fields.add(label(Label::MoreOfThis), language.sentence(&more));
         fields.add(label(Label::Fragmentation), format!("{} %", self.fragmentation));
         Box::new(fields.lines().into_iter())
     }

@@ -137,7 +137,7 @@ impl Answer for Ranges {
                 let step = if !self.from_prefixes {
                     let zeros = Family::bits(prefix.address()).trailing_zeros();
                     let zeros = zeros.min(prefix.family().width().into());
-                    Step::Block { prefix: *prefix, zeros, end: prefix.last(), last: range.last }
+                    Step::Block { prefix: *prefix, zeros, last: range.last }
                 } else if n > 0 {
                     Step::Follows { before: range.prefixes[n - 1].last(), prefix: *prefix }
                 } else {

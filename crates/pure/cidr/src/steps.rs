@@ -86,7 +86,7 @@ pub enum Step {
     /// Each begins after those before it have ended.
     NoneNested,
     /// The largest block at an address.
-    Block { prefix: Prefix, zeros: u32, end: IpAddr, last: IpAddr },
+    Block { prefix: Prefix, zeros: u32, last: IpAddr },
     /// From where to where a prefix goes.
     Ends { first: IpAddr, last: IpAddr, prefix: Prefix },
     /// A prefix begins where the one before it has ended.

@@ -68,6 +68,7 @@ pub(crate) enum Sentence<'a> {
     LastZone { last: &'a str, count: usize },
     Left { prefixes: &'a [Prefix], addresses: Count },
     Merged { given: usize, left: usize, addresses: Count },
+    MoreOf { count: Count, length: u8 },
     Range { first: IpAddr, last: IpAddr, addresses: Count, prefixes: usize },
     ReachesOut { network: Prefix, block: Prefix },
     Spare { wanted: Count, spare: Count },

@@ -24,6 +24,7 @@ fn errors() -> Vec<Error> {
         Split::by_size(net, Size::Length(20)).unwrap_err(),
         Split::by_count(net, 300).unwrap_err(),
         plan("sales=300"),
+        Split::by_size(net, Size::Hosts(300.into())).unwrap_err(),
         Containment::new(net, prefix("::/0")).unwrap_err(),
         Ranges::parse("10.0.0.9-10.0.0.1").unwrap_err(),
         plan("sales"),
@@ -74,6 +75,8 @@ fn say_what_is_wrong_and_what_to_do() {
       ask for 256 at most, or split a larger network
     the subnets take 512 addresses, and 10.0.0.0/24 has 256: 256 are missing
       ask for less, or take a network with at least 512 addresses
+    300 hosts do not fit into 10.0.0.0/24: it has room for 254
+      ask for fewer hosts, or take a larger network
     10.0.0.0 and :: are not of one family: one is IPv4 and one is IPv6
       write both as IPv4 or both as IPv6
     the range ends before it begins: 10.0.0.1 is before 10.0.0.9
@@ -122,6 +125,8 @@ fn say_what_is_wrong_and_what_to_do() {
       256개까지만 나누거나, 더 큰 네트워크를 나눈다
     서브넷에 주소 512개가 필요한데 10.0.0.0/24에는 256개가 있다. 256개가 모자란다
       호스트 수를 줄이거나, 주소가 512개 이상인 네트워크를 쓴다
+    10.0.0.0/24에는 호스트가 254개까지만 들어가므로 300개를 넣을 수 없다
+      호스트 수를 줄이거나, 더 큰 네트워크를 쓴다
     10.0.0.0, ::: 하나는 IPv4이고 하나는 IPv6이다
       둘 다 IPv4로 쓰거나 둘 다 IPv6로 쓴다
     범위의 끝이 시작보다 앞에 있다: 시작 10.0.0.9, 끝 10.0.0.1

@@ -223,28 +223,18 @@ fn ranges() {
       10.0.0.20/32
     ");
     insta::assert_snapshot!(working(&range, Language::En), @r"
-    1. 10.0.0.5 ends with 0 zero bits: at most 2^0 addresses; up to 10.0.0.20 2^0 fit: 10.0.0.5/32, to
-       10.0.0.5
-    2. 10.0.0.6 ends with 1 zero bit: at most 2^1 addresses; up to 10.0.0.20 2^1 fit: 10.0.0.6/31, to
-       10.0.0.7
-    3. 10.0.0.8 ends with 3 zero bits: at most 2^3 addresses; up to 10.0.0.20 2^3 fit: 10.0.0.8/29, to
-       10.0.0.15
-    4. 10.0.0.16 ends with 4 zero bits: at most 2^4 addresses; up to 10.0.0.20 2^2 fit: 10.0.0.16/30,
-       to 10.0.0.19
-    5. 10.0.0.20 ends with 2 zero bits: at most 2^2 addresses; up to 10.0.0.20 2^0 fit: 10.0.0.20/32,
-       to 10.0.0.20
+    1. 10.0.0.5 ends with 0 zero bits, so 2^0 addresses at most; 2^0 end by 10.0.0.20: 10.0.0.5/32
+    2. 10.0.0.6 ends with 1 zero bit, so 2^1 addresses at most; 2^1 end by 10.0.0.20: 10.0.0.6/31
+    3. 10.0.0.8 ends with 3 zero bits, so 2^3 addresses at most; 2^3 end by 10.0.0.20: 10.0.0.8/29
+    4. 10.0.0.16 ends with 4 zero bits, so 2^4 addresses at most; 2^2 end by 10.0.0.20: 10.0.0.16/30
+    5. 10.0.0.20 ends with 2 zero bits, so 2^2 addresses at most; 2^0 end by 10.0.0.20: 10.0.0.20/32
     ");
     insta::assert_snapshot!(working(&range, Language::Ko), @r"
-    1. 10.0.0.5: 끝에 0비트가 0개이므로 최대 2^0개, 10.0.0.20까지는 2^0개가 들어간다: 10.0.0.5/32, 끝은
-       10.0.0.5
-    2. 10.0.0.6: 끝에 0비트가 1개이므로 최대 2^1개, 10.0.0.20까지는 2^1개가 들어간다: 10.0.0.6/31, 끝은
-       10.0.0.7
-    3. 10.0.0.8: 끝에 0비트가 3개이므로 최대 2^3개, 10.0.0.20까지는 2^3개가 들어간다: 10.0.0.8/29, 끝은
-       10.0.0.15
-    4. 10.0.0.16: 끝에 0비트가 4개이므로 최대 2^4개, 10.0.0.20까지는 2^2개가 들어간다: 10.0.0.16/30,
-       끝은 10.0.0.19
-    5. 10.0.0.20: 끝에 0비트가 2개이므로 최대 2^2개, 10.0.0.20까지는 2^0개가 들어간다: 10.0.0.20/32,
-       끝은 10.0.0.20
+    1. 10.0.0.5: 끝에 0비트가 0개이므로 최대 2^0개, 10.0.0.20까지 2^0개가 들어간다: 10.0.0.5/32
+    2. 10.0.0.6: 끝에 0비트가 1개이므로 최대 2^1개, 10.0.0.20까지 2^1개가 들어간다: 10.0.0.6/31
+    3. 10.0.0.8: 끝에 0비트가 3개이므로 최대 2^3개, 10.0.0.20까지 2^3개가 들어간다: 10.0.0.8/29
+    4. 10.0.0.16: 끝에 0비트가 4개이므로 최대 2^4개, 10.0.0.20까지 2^2개가 들어간다: 10.0.0.16/30
+    5. 10.0.0.20: 끝에 0비트가 2개이므로 최대 2^2개, 10.0.0.20까지 2^0개가 들어간다: 10.0.0.20/32
     ");
     let back = Ranges::of(range.ranges[0].prefixes.clone()).unwrap();
     assert_eq!(back.ranges, range.ranges);
@@ -283,8 +273,8 @@ fn allocated() {
 
     Left free      576 addresses in 2 holes
     Largest hole   10.0.2.0/23
-    Room for more  18 /27
-    Fragmentation  12 %
+    Room for more  18 of /27
+    Fragmentation  11 %
     ");
     insta::assert_snapshot!(text(&found, Language::Ko), @r"
     할당한 서브넷          10.0.0.224/27
@@ -295,8 +285,8 @@ fn allocated() {
 
     남은 공간              빈 공간 2곳에 주소 576개
     가장 큰 빈 공간        10.0.2.0/23
-    더 할당할 수 있는 수   18 /27
-    단편화                 12 %
+    더 할당할 수 있는 수   /27 18개
+    단편화                 11 %
     ");
     insta::assert_snapshot!(working(&found, Language::En), @r"
     1. Bits for 20 hosts: 2^h - 2 >= 20, so h = 5
@@ -306,7 +296,7 @@ fn allocated() {
        10.0.0.224/27  2^5 = 32
        10.0.2.0/23    2^9 = 512
     4. The smallest hole with room for a /27, and of equals the lowest: 10.0.0.224/27
-    5. Its beginning is taken: 10.0.0.224/27 of 10.0.0.224/27
+    5. All of it is taken
     ");
     insta::assert_snapshot!(working(&found, Language::Ko), @r"
     1. 호스트 20개에 필요한 비트 수: 2^h - 2 >= 20이므로 h = 5
@@ -316,7 +306,7 @@ fn allocated() {
        10.0.0.224/27  2^5 = 32
        10.0.2.0/23    2^9 = 512
     4. /27 서브넷이 들어가는 가장 작은 빈 공간, 같으면 주소가 가장 낮은 곳: 10.0.0.224/27
-    5. 10.0.0.224/27의 앞부분을 할당한다: 10.0.0.224/27
+    5. 빈 공간 전체를 할당한다
     ");
     let large = Allocation::new(prefix("10.0.0.0/22"), taken, Size::Length(23)).unwrap();
     assert_eq!(large.subnet.prefix, prefix("10.0.2.0/23"));

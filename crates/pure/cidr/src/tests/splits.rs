@@ -54,7 +54,7 @@ fn as_a_table() {
     let split = Split::by_count(prefix("10.0.0.0/22"), 3).unwrap();
     insta::assert_snapshot!(english(&split), @r"
     10.0.0.0/22 in 4 subnets of /24, with 256 addresses and 254 usable hosts each
-    3 were asked for, 1 are spare.
+    3 were asked for; spare: 1.
 
     #  Subnet       First usable  Last usable  Broadcast
     1  10.0.0.0/24  10.0.0.1      10.0.0.254   10.0.0.255
@@ -201,12 +201,12 @@ fn several_sizes_that_just_fit_and_that_do_not() {
 #[test]
 fn the_classes() {
     insta::assert_snapshot!(english(&Classes::table()), @r"
-    Class  First bits  First      Last             Netmask        Networks  Hosts each
-    A      0           0.0.0.0    127.255.255.255  255.0.0.0      128       16777214
-    B      10          128.0.0.0  191.255.255.255  255.255.0.0    16384     65534
-    C      110         192.0.0.0  223.255.255.255  255.255.255.0  2097152   254
-    D      1110        224.0.0.0  239.255.255.255  -              -         -
-    E      1111        240.0.0.0  255.255.255.255  -              -         -
+    Class  First bits  First      Last             Netmask        Networks  Hosts each  Use
+    A      0           0.0.0.0    127.255.255.255  255.0.0.0      128       16777214    large networks
+    B      10          128.0.0.0  191.255.255.255  255.255.0.0    16384     65534       medium networks
+    C      110         192.0.0.0  223.255.255.255  255.255.255.0  2097152   254         small networks
+    D      1110        224.0.0.0  239.255.255.255  -              -         -           multicast
+    E      1111        240.0.0.0  255.255.255.255  -              -         -           reserved
 
     From A to C more bits are the network and fewer are the host: there are more networks, and each has
     fewer addresses. Since 1993 prefixes say how long the network is (CIDR, RFC 4632).

@@ -81,13 +81,14 @@ pub(super) fn sentence(sentence: &Sentence<'_>) -> String {
         Sentence::Merged { given, left, addresses: all } => {
             format!("{} in, {left} out, {} in all:", prefixes(*given), addresses(all))
         }
+        Sentence::MoreOf { count, length } => format!("{count} of /{length}"),
         Sentence::Range { first, last, addresses: all, prefixes: count } => {
             format!("{first} - {last}: {} in {}", addresses(all), prefixes(*count))
         }
         Sentence::ReachesOut { network, block } => {
             format!("This is of the address: the network {network} reaches beyond {block}.")
         }
-        Sentence::Spare { wanted, spare } => format!("{wanted} were asked for, {spare} are spare."),
+        Sentence::Spare { wanted, spare } => format!("{wanted} were asked for; spare: {spare}."),
         Sentence::Special(special) => describe(special),
         Sentence::Split { prefix, total, subnet } => format!(
             "{prefix} in {} of /{}, with {} and {} each",
@@ -131,7 +132,7 @@ pub(super) fn relation(relation: Relation) -> &'static str {
 pub(super) fn use_of(class: Class) -> &'static str {
     match class {
         Class::A => "large networks",
-        Class::B => "middle-sized networks",
+        Class::B => "medium networks",
         Class::C => "small networks",
         Class::D => "multicast",
         Class::E => "reserved",

@@ -79,6 +79,7 @@ pub(super) fn sentence(sentence: &Sentence<'_>) -> String {
         Sentence::Merged { given, left, addresses } => {
             format!("프리픽스 {given}개를 {left}개로 합친다. 주소는 모두 {addresses}개이다.")
         }
+        Sentence::MoreOf { count, length } => format!("/{length} {count}개"),
         Sentence::Range { first, last, addresses, prefixes } => {
             format!("{first} ~ {last}: 주소 {addresses}개, 프리픽스 {prefixes}개")
         }

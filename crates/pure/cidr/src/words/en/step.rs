@@ -121,8 +121,8 @@ pub(in crate::words) fn step(step: &Step) -> String {
             format!("{inner} has the first {} bits of {outer}", outer.length())
         }
         Step::NoneNested => "Each begins behind the end of those before it".to_owned(),
-        Step::Block { prefix, zeros, end, last } => format!(
-            "{} ends with {}: at most 2^{zeros} addresses; up to {last} 2^{} fit: {prefix}, to {end}",
+        Step::Block { prefix, zeros, last } => format!(
+            "{} ends with {}, so 2^{zeros} addresses at most; 2^{} end by {last}: {prefix}",
             prefix.address(),
             plural(zeros, "zero bit"),
             prefix.host_bits()
@@ -139,6 +139,7 @@ pub(in crate::words) fn step(step: &Step) -> String {
         Step::BestFit { length, hole } => {
             format!("The smallest hole with room for a /{length}, and of equals the lowest: {hole}")
         }
+        Step::Take { hole, subnet } if *hole == subnet.prefix => "All of it is taken".to_owned(),
         Step::Take { hole, subnet } => format!("Its beginning is taken: {} of {hole}", subnet.prefix),
         Step::Shift { from, bits, direction: Direction::Next, to } => {
             format!("Next: {} + 2^{bits} = {}", from.address(), to.address())

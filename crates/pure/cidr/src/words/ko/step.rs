@@ -113,8 +113,8 @@ pub(in crate::words) fn step(step: &Step) -> String {
             format!("{inner}: 앞 {}비트가 {outer} 네트워크와 같다", outer.length())
         }
         Step::NoneNested => "모두 앞의 것이 끝난 뒤에 시작한다".to_owned(),
-        Step::Block { prefix, zeros, end, last } => format!(
-            "{}: 끝에 0비트가 {zeros}개이므로 최대 2^{zeros}개, {last}까지는 2^{}개가 들어간다: {prefix}, 끝은 {end}",
+        Step::Block { prefix, zeros, last } => format!(
+            "{}: 끝에 0비트가 {zeros}개이므로 최대 2^{zeros}개, {last}까지 2^{}개가 들어간다: {prefix}",
             prefix.address(),
             prefix.host_bits()
         ),
@@ -128,6 +128,7 @@ pub(in crate::words) fn step(step: &Step) -> String {
         Step::BestFit { length, hole } => {
             format!("/{length} 서브넷이 들어가는 가장 작은 빈 공간, 같으면 주소가 가장 낮은 곳: {hole}")
         }
+        Step::Take { hole, subnet } if *hole == subnet.prefix => "빈 공간 전체를 할당한다".to_owned(),
         Step::Take { hole, subnet } => format!("{hole}의 앞부분을 할당한다: {}", subnet.prefix),
         Step::Shift { from, bits, direction: Direction::Next, to } => {
             format!("다음: {} + 2^{bits} = {}", from.address(), to.address())
