@@ -2,6 +2,7 @@
 //!
 //! Every command's help has a summary, examples, and a line that says what needs root.
 
+pub(crate) mod cidr;
 mod store;
 pub(crate) mod user;
 
@@ -13,6 +14,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
+use cidr::CidrArgs;
 use madang_model::Selector;
 pub(crate) use store::{StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StoreRestoreArgs};
 use user::{AuditPath, KubeconfigArgs, ListenAddress, UserArgs};
@@ -103,6 +105,7 @@ pub(crate) enum Command {
     Drops(DropsArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
+    Cidr(CidrArgs),
     Store(StoreArgs),
     Completion(CompletionArgs),
     Version(VersionArgs),

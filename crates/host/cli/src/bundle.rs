@@ -135,7 +135,8 @@ impl Declared {
     }
 }
 
-fn standard_input() -> Result<SourceFile, Failure> {
+/// All of standard input.
+pub(crate) fn standard_input() -> Result<SourceFile, Failure> {
     let mut text = String::new();
     io::stdin()
         .read_to_string(&mut text)

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod apply;
+mod cidr;
 mod completion;
 mod confirm;
 mod delete;
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Drops(args) => drops::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Cidr(args) => cidr::run(context, args),
         Command::Store(args) => store::run(context, args),
         Command::Completion(args) => completion::run(context, args),
         Command::Version(args) => version::run(context, args).await,

@@ -1,6 +1,6 @@
 //! What every command has at hand: where Madang stands, and how to speak to the person.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use madang_api::{Client, ClientError};
@@ -50,6 +50,21 @@ impl Context {
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| Failure::Output { source })
+    }
+
+    /// Writes lines to standard output, as they are made.
+    pub(crate) fn print_lines(&self, mut lines: impl Iterator<Item = String>) -> Result<(), Failure> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = lines.try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+        written.map_err(|source| Failure::Output { source })
+    }
+
+    /// Writes a value to standard output as JSON, as it is made.
+    pub(crate) fn print_json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+        let written = written.and_then(|()| writeln!(out)).and_then(|()| out.flush());
+        written.map_err(|source| Failure::Output { source })
     }
 
     /// Says something, in a line on standard error.

@@ -66,6 +66,9 @@ pub(crate) enum Failure {
     /// An export has something that this build does not know.
     #[error("{what} has something that this build of Madang does not know, and nothing was changed: {why}{}", others(*more))]
     Unknown { what: String, why: String, more: usize },
+    /// There is not as much room as was asked for.
+    #[error("{message}")]
+    NoRoom { message: String, hint: String },
     /// It did not come to its end in time.
     #[error("{what}")]
     TimedOut { what: String, hint: String },
@@ -117,7 +120,11 @@ impl Failure {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Usage { hint, .. } | Self::TimedOut { hint, .. } if !hint.is_empty() => hint.clone(),
+            Self::Usage { hint, .. } | Self::TimedOut { hint, .. } | Self::NoRoom { hint, .. }
+                if !hint.is_empty() =>
+            {
+                hint.clone()
+            }
             Self::NoDaemon { .. } => "start one: sudo madang up -f FILE, or sudo madang serve".to_owned(),
             Self::Forbidden { .. } | Self::NotRoot { .. } => "run it again with sudo".to_owned(),
             Self::NoStore { .. } => {

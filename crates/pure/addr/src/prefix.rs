@@ -131,7 +131,7 @@ impl Prefix {
     /// made before it is asked for.
     pub fn subnets(self, length: u8) -> Option<Subnets> {
         let fits = length >= self.length && length <= self.family().width();
-        fits.then(|| Subnets { next: Some(Self { length, ..self }), within: self })
+        fits.then_some(Subnets { next: Some(Self { length, ..self }), within: self })
     }
 }
 

@@ -19,6 +19,14 @@ pub enum Size {
 }
 
 impl Size {
+    /// Of so many hosts, as they are written.
+    ///
+    /// # Errors
+    /// If it is no whole number.
+    pub fn parse_hosts(text: &str) -> Result<Self> {
+        Ok(Self::Hosts(crate::parse::number(text.trim())?.into()))
+    }
+
     /// The length of such a subnet of this prefix.
     ///
     /// # Errors

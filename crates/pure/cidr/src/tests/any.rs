@@ -15,7 +15,7 @@ use crate::{
 fn prefixes() -> impl Strategy<Value = Prefix> {
     let length = prop_oneof![8u8..=32, 24u8..=32];
     let four = (any::<u32>(), 0u32..16, length).prop_map(|(wild, near, length)| {
-        let bits = if wild % 4 == 0 { wild } else { 0x0a00_0000 | near << 4 | wild % 16 };
+        let bits = if wild % 4 == 0 { wild } else { 0x0a00_0000 | (near << 4) | (wild % 16) };
         Prefix::containing(IpAddr::V4(bits.into()), length).unwrap()
     });
     let six = (0u128..512, 118u8..=128).prop_map(|(bits, length)| {
