@@ -104,6 +104,16 @@ impl Cloud {
         }
     }
 
+    /// Ends the daemon as a service manager does.
+    pub(crate) fn end_daemon(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .expect("the daemon was running");
+            child.wait().expect("a child can be waited for");
+        }
+    }
+
     /// A command that is not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));

@@ -24,3 +24,4 @@ mod recovery;
 mod refusals;
 mod scale;
 mod security;
+mod upgrade;

@@ -14,6 +14,7 @@ mod netlink;
 pub mod netns;
 pub mod port;
 pub mod process;
+pub mod route;
 pub mod sysctl;
 
 pub use changes::Changes;

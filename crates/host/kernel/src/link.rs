@@ -1,16 +1,13 @@
-//! Network interfaces, their addresses and routes.
+//! Network interfaces and their addresses.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use madang_addr::{Mac, Prefix};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
@@ -225,34 +222,6 @@ impl Netlink {
         self.request(purpose, Mode::Create, RouteNetlinkMessage::NewAddress(message)).map(drop)
     }
 
-    /// Adds a route through a gateway that the interface reaches.
-    pub fn add_route(&mut self, link: &Link, to: Prefix, gateway: IpAddr) -> Result<()> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(to.address());
-        message.header.destination_prefix_length = to.length();
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
-        message.header.protocol = RouteProtocol::Static;
-        message.header.scope = RouteScope::Universe;
-        message.header.kind = RouteType::Unicast;
-        message.attributes =
-            vec![RouteAttribute::Oif(link.index), RouteAttribute::Gateway(RouteAddress::from(gateway))];
-        if to.length() > 0 {
-            message.attributes.push(RouteAttribute::Destination(RouteAddress::from(to.address())));
-        }
-        let subject = format!("{to} by {gateway} on network interface {}", link.name);
-        let purpose = Purpose { operation: "add route", subject: &subject };
-        self.request(purpose, Mode::Create, RouteNetlinkMessage::NewRoute(message)).map(drop)
-    }
-
-    /// Adds the default route of the gateway's family.
-    pub fn add_default_route(&mut self, link: &Link, gateway: IpAddr) -> Result<()> {
-        let any: IpAddr = match gateway {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.add_route(link, Prefix::containing(any, 0).expect("a length of 0 fits every family"), gateway)
-    }
-
     /// Every interface with its addresses, by name.
     pub fn interfaces(&mut self) -> Result<BTreeMap<String, (Link, Vec<LinkAddress>)>> {
         let addresses = self.addresses()?;
@@ -271,7 +240,7 @@ fn of_index(index: u32) -> LinkMessage {
     message
 }
 
-fn family(address: IpAddr) -> AddressFamily {
+pub(crate) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 

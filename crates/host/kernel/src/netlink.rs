@@ -65,6 +65,14 @@ impl Netlink {
         open().map(|socket| Self { socket, sequence: 0 }).map_err(|source| purpose.failed(source, None))
     }
 
+    /// The same, for lists of which only a part is asked for.
+    pub(crate) fn open_choosing() -> Result<Self> {
+        let netlink = Self::open()?;
+        let purpose = Purpose { operation: "open", subject: "a netlink socket that chooses" };
+        netlink.socket.set_netlink_get_strict_chk(true).map_err(|source| purpose.failed(source, None))?;
+        Ok(netlink)
+    }
+
     /// Connects to the network namespace that is bound to this file.
     pub fn open_in(namespace: &Path) -> Result<Self> {
         netns::enter(namespace, Self::open)?

@@ -39,7 +39,14 @@ fn tables() -> Tables {
         let own = tables.vpcs.entry(vpc).or_default();
         own.endpoints.insert(
             address,
-            Endpoint { port, mac, policy: PolicyId(3), routes: RouteTableId(4), nat: Some(NatId(5)) },
+            Endpoint {
+                port,
+                mac,
+                policy: PolicyId(3),
+                routes: RouteTableId(4),
+                nat: Some(NatId(5)),
+                of_host: false,
+            },
         );
         own.endpoints.insert(
             ip("10.0.0.5"),
@@ -49,6 +56,7 @@ fn tables() -> Tables {
                 policy: PolicyId(3),
                 routes: RouteTableId(4),
                 nat: Some(NatId(5)),
+                of_host: true,
             },
         );
         for (prefix, class) in [("0.0.0.0/0", 1), ("10.0.0.0/25", 2), ("10.0.0.4/32", 3)] {
