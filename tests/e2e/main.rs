@@ -12,6 +12,7 @@ mod drift;
 mod errors;
 mod events;
 mod groups;
+mod host;
 mod kubectl;
 mod lifecycle;
 mod metadata;

@@ -101,7 +101,8 @@ impl Planner<'_> {
         let wanted: BTreeSet<&str> = self.desired.ports.iter().map(|port| port.uid.as_str()).collect();
         let stale = |uid: &&String| !wanted.contains(uid.as_str());
         let why = || "no such instance is wanted any more".to_owned();
-        let run: BTreeSet<&str> = self.desired.workloads.iter().map(|workload| workload.uid.as_str()).collect();
+        let run: BTreeSet<&str> =
+            self.desired.workloads.iter().map(|workload| workload.uid.as_str()).collect();
         for (uid, workload) in self.observed.workloads.iter().filter(|(uid, _)| !run.contains(uid.as_str())) {
             let name = workload.name.clone();
             self.steps.stop.push(Action::StopWorkload { uid: uid.clone(), name, why: why() });
