@@ -7,12 +7,11 @@ use madang_addr::Mac;
 use madang_compile::{Desired, PortSpec};
 use madang_compute::ObservedWorkload;
 use madang_datapath::{PortId, UplinkId};
-use madang_kernel::Netlink;
 use madang_kernel::datapath::{Attached, Datapath};
 use madang_kernel::guard::Guard;
 use madang_kernel::link::{Link, Links};
 use madang_kernel::port::{GUEST_LINK, Port};
-use madang_kernel::{Layout, netns};
+use madang_kernel::{Changes, Layout, Netlink, netns};
 use madang_plan::{Action, HostObserved, ObservedPort, ObservedUplink, Plan};
 
 use crate::runtime::chain;
@@ -23,8 +22,6 @@ use crate::world::World;
 const COLLECT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 /// How many expired entries are many.
 const MUCH: usize = 512;
-/// How often the firewall's table is looked at, when nothing of ours has changed in it.
-const GUARD: Duration = Duration::from_secs(15);
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -51,8 +48,8 @@ pub(crate) struct Host {
     layout: Layout,
     datapath: Datapath,
     guard: Guard,
-    /// What the firewall's table was last seen to hold, and when.
-    guarded: Option<(BTreeSet<String>, Instant)>,
+    /// What the firewall's table was last seen to hold, and what tells of changes of it since.
+    guarded: Option<(BTreeSet<String>, Changes)>,
     /// The Ethernet addresses of the instances' ends, which nobody changes from here.
     macs: BTreeMap<String, (PortId, Mac)>,
     watched: Option<Links>,
@@ -141,7 +138,7 @@ impl Host {
             complete: link.alias.is_some(),
             mac,
             mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
-            up: link.up,
+            up: Port::is_up(link),
             attached: attached.get(&link.index) == Some(&Attached::Port),
         }
     }
@@ -156,18 +153,22 @@ impl Host {
     fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<bool> {
         let uids = desired.ports.iter().map(|port| &port.uid).chain(observed.ports.keys());
         let names: BTreeSet<String> = uids.map(|uid| self.layout.port_name(uid)).collect();
-        let fresh =
-            self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
-        if fresh {
-            return Ok(false);
-        }
+        // What is changed while it is looked at is told afterwards.
+        let (before, changes) = match self.guarded.take() {
+            Some((held, changes)) if !changes.any() && held == names => {
+                self.guarded = Some((held, changes));
+                return Ok(false);
+            }
+            Some((held, changes)) => (Some(held), changes),
+            None => (None, Changes::of_firewall().map_err(|e| chain(&e))?),
+        };
         let held = self.guard.observe().map_err(|e| chain(&e))?;
         let differs = held.as_ref() != Some(&names) && !(held.is_none() && names.is_empty());
         if differs {
             self.guard.ensure(&names).map_err(|e| chain(&e))?;
         }
-        let ours = self.guarded.as_ref().is_some_and(|(ours, _)| *ours == names);
-        self.guarded = Some((names, Instant::now()));
+        let ours = before.is_some_and(|ours| ours == names);
+        self.guarded = Some((names, changes));
         Ok(differs && ours)
     }
 
@@ -250,7 +251,7 @@ impl Host {
             }
             Action::SetPortUp { uid, .. } => {
                 let link = self.port_link(uid)?;
-                Netlink::open().and_then(|mut netlink| netlink.set_up(&link, true)).map_err(said)
+                Netlink::open().and_then(|mut netlink| Port::set_up(&mut netlink, &link)).map_err(said)
             }
             Action::AttachUplink { interface } => {
                 let link = expect_link(interface)?;

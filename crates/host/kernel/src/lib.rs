@@ -3,6 +3,7 @@
 //! Thin and synchronous: each function does one thing of the kernel's and says what failed, on what, and why.
 
 pub mod cgroup;
+mod changes;
 pub mod datapath;
 mod error;
 pub mod features;
@@ -15,6 +16,7 @@ pub mod port;
 pub mod process;
 pub mod sysctl;
 
+pub use changes::Changes;
 pub use error::{Error, Result};
 pub use guard::Guard;
 pub use layout::Layout;

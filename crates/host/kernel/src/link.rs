@@ -15,6 +15,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
 
+use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::netlink::{Mode, Netlink, Purpose};
 
@@ -71,20 +72,20 @@ pub struct Veth<'a> {
 /// All interfaces, listed anew only when the kernel has told of a change.
 #[derive(Debug)]
 pub struct Links {
-    changes: Netlink,
+    changes: Changes,
     known: Option<BTreeMap<String, Link>>,
 }
 
 impl Links {
     /// Those of the network namespace of the calling thread.
     pub fn watch() -> Result<Self> {
-        Ok(Self { changes: Netlink::open_for_changes()?, known: None })
+        Ok(Self { changes: Changes::of_links()?, known: None })
     }
 
     /// They, by name.
     pub fn now(&mut self) -> Result<&BTreeMap<String, Link>> {
         // What changes from here on is told again.
-        let known = self.known.take().filter(|_| !self.changes.has_changes());
+        let known = self.known.take().filter(|_| !self.changes.any());
         let known = match known {
             Some(known) => known,
             None => Netlink::open()?.links()?.into_iter().map(|link| (link.name.clone(), link)).collect(),
@@ -172,6 +173,15 @@ impl Netlink {
         message.header.change_mask = LinkFlags::Up;
         let operation = if up { "set up network interface" } else { "set down network interface" };
         let purpose = Purpose { operation, subject: &link.name };
+        self.request(purpose, Mode::Act, RouteNetlinkMessage::SetLink(message)).map(drop)
+    }
+
+    /// Gives an interface this Ethernet address.
+    pub fn set_mac(&mut self, link: &Link, mac: Mac) -> Result<()> {
+        let mut message = of_index(link.index);
+        message.attributes.push(LinkAttribute::Address(mac.0.to_vec()));
+        let purpose =
+            Purpose { operation: "set the Ethernet address of network interface", subject: &link.name };
         self.request(purpose, Mode::Act, RouteNetlinkMessage::SetLink(message)).map(drop)
     }
 

@@ -37,7 +37,7 @@ impl Port<'_> {
     /// Makes the port between the host and the namespace that is bound to this file.
     ///
     /// The instance's end is complete and up; the host's end is down, so that nothing passes before the programs are
-    /// attached and [`Netlink::set_up`] is called. If anything fails, nothing is left. The alias comes last: a port
+    /// attached and [`Self::set_up`] is called. If anything fails, nothing is left. The alias comes last: a port
     /// without one was left half made, by a crash.
     pub fn create(&self, host: &mut Netlink, namespace: &Path) -> Result<Link> {
         let veth = Veth {
@@ -57,6 +57,19 @@ impl Port<'_> {
             return Err(error);
         }
         Ok(Link { alias: Some(self.alias.to_owned()), ..link })
+    }
+
+    /// Lets a port that was made carry packets.
+    pub fn set_up(host: &mut Netlink, link: &Link) -> Result<()> {
+        if link.mac != Some(GATEWAY_MAC) {
+            host.set_mac(link, GATEWAY_MAC)?;
+        }
+        host.set_up(link, true)
+    }
+
+    /// Whether the host's end of a port carries packets as it should.
+    pub fn is_up(link: &Link) -> bool {
+        link.up && link.mac == Some(GATEWAY_MAC)
     }
 
     /// Sets up the instance's end; called inside the instance's namespace.

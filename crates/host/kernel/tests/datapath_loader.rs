@@ -290,7 +290,16 @@ fn a_filter_that_somebody_took_away_is_put_back() {
     let has_filter = || support::run("tc filter show dev v0 ingress").contains("from_port");
     assert!(has_filter());
 
+    let index = support::ifindex("v0");
+    assert_eq!(datapath.attached().unwrap(), [(index, Attached::Port)].into());
     support::run("tc qdisc del dev v0 clsact");
+    assert!(datapath.attached().unwrap().is_empty(), "it is seen at once");
+    datapath.attach_port(index).unwrap();
+    assert!(has_filter());
+    support::run("tc filter del dev v0 ingress");
+    assert!(datapath.attached().unwrap().is_empty());
+
+    // Or while nobody looks.
     assert!(!has_filter());
     drop(datapath);
     let mut datapath = Datapath::open(&private.layout, &options).unwrap();
