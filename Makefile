@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 MADANG := target/debug/madang
 
-.PHONY: help build demo test verify verify-guest verify-long bench bench-datapath install-hooks
+.PHONY: help build demo test verify verify-guest verify-long fuzz bench bench-datapath install-hooks
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,6 +24,7 @@ test: ## every test, on the real kernel
 verify: ## formatting, lints, licences, architecture, scripts, docs
 	@scripts/setup build verify
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps
 	cargo deny --log-level error check bans licenses sources
@@ -35,13 +36,18 @@ verify-guest: ## the demo, limits and the datapath on another host: Debian 12, L
 	cargo build --locked -p madang
 	@scripts/verify-guest $(MADANG)
 
-verify-long: verify-guest ## what takes long: verify-guest, five million packets, mistakes found, API requests
-	@scripts/setup build demo test
+verify-long: verify-guest ## what takes long: verify-guest, five million packets, mistakes found, API requests, fuzzing
+	@scripts/setup build demo test fuzz
 	MADANG_REQUESTS=40 cargo nextest run --locked -p madang --test e2e clients::no_request_makes_the_server_fail
 	MADANG_ROUNDS=1000 cargo nextest run --locked -p madang --test e2e lifecycle::whatever_comes_and_goes_leaves_nothing
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 	cargo nextest run --locked -p madang-kernel --test differential --run-ignored only
 	cargo nextest run --locked -p madang --test e2e --run-ignored only --no-capture scale::
+	@scripts/fuzz 5
+
+fuzz: ## any bytes for all that reads some from outside; MINUTES=1 for each target, TARGET=packet for one
+	@scripts/setup build fuzz
+	@scripts/fuzz $(or $(MINUTES),1) $(TARGET)
 
 bench: bench-datapath ## every benchmark
 

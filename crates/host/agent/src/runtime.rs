@@ -98,13 +98,19 @@ impl HostRuntime {
 }
 
 impl Agent {
-    /// The uid of an instance that is not being deleted.
+    /// The uid of an instance that runs something and is not being deleted.
     fn uid(&self, instance: &ObjectRef) -> Result<String, ApiError> {
         let resource = self.registry.get(instance)?;
         let Resource::Instance(object) = &resource else { return Err(ApiError::not_found(instance)) };
         if object.metadata.deletion_timestamp.is_some() {
             let message = format!("{instance} is being deleted");
             return Err(ApiError::new(Reason::Conflict, message).about(instance));
+        }
+        if object.spec.host.is_some() {
+            let message = format!(
+                "{instance} is the host itself, where nothing is run for it: use the host's own shell and logs"
+            );
+            return Err(ApiError::bad_request(message).about(instance));
         }
         object.metadata.uid.clone().ok_or_else(|| ApiError::internal(format!("{instance} has no uid")))
     }

@@ -11,6 +11,10 @@ use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader, BERReaderSeq, Tag, 
 use crate::token::hex;
 use crate::x509::{COMMON_NAME, ORGANIZATION};
 
+/// The bit of a tag whose contents are elements, and those that say that more bytes of it follow.
+const CONSTRUCTED: u8 = 0x20;
+const LONG_TAG: u8 = 0x1f;
+
 /// What a certificate says of its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -31,6 +35,9 @@ pub struct Certificate {
 impl Certificate {
     /// Reads a certificate in DER. None, if it is none, or its subject cannot be read as text.
     pub fn read(der: &[u8]) -> Option<Self> {
+        if !lengths_fit(der) {
+            return None;
+        }
         parse_der(der, |r| {
             r.read_sequence(|r| {
                 let certificate = r.next().read_sequence(contents)?;
@@ -41,6 +48,32 @@ impl Certificate {
         })
         .ok()
     }
+}
+
+/// Whether no element claims to be longer than what follows it: yasna adds such a length to its place, and that may be more
+/// than a number holds. Elements within others are looked at in their turn.
+fn lengths_fit(der: &[u8]) -> bool {
+    let mut rest = der;
+    while let Some((tag, after)) = rest.split_first() {
+        let Some((length, contents)) = length(after) else { return false };
+        let Some(behind) = contents.get(length..) else { return false };
+        rest = match tag & (CONSTRUCTED | LONG_TAG) {
+            // Tags of several bytes are in no certificate.
+            bits if bits & LONG_TAG == LONG_TAG => return false,
+            bits if bits & CONSTRUCTED != 0 => contents,
+            _ => behind,
+        };
+    }
+    true
+}
+
+/// A length (X.690, section 8.1.3), and what follows it.
+fn length(der: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = der.split_first()?;
+    let Some(digits) = first.checked_sub(0x80) else { return Some((usize::from(*first), rest)) };
+    let (digits, rest) = rest.split_at_checked(digits.into())?;
+    let add = |length: usize, digit: &u8| Some(length.checked_mul(0x100)? | usize::from(*digit));
+    Some((digits.iter().try_fold(0, add)?, rest))
 }
 
 /// TBSCertificate (RFC 5280, section 4.1).
@@ -155,6 +188,19 @@ mod tests {
             der.truncate(cut.max(1));
             let _ = Certificate::read(&der);
         }
+    }
+
+    #[test]
+    fn what_claims_to_be_longer_than_any_memory_is_no_certificate() {
+        let subject = Subject { name: "ana".to_owned(), groups: Vec::new() };
+        let mut der = written(&subject, 0, 1);
+        // The algorithm that it is signed with: behind the version and 16 bytes of serial number.
+        let at = 4 + 4 + 5 + 18;
+        assert_eq!(der[at..at + 2], [0x30, 10]);
+        der.splice(at + 1..at + 2, [0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(Certificate::read(&der), None);
+        assert!(!lengths_fit(&der) && !lengths_fit(&[0x30, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(!lengths_fit(&[0x30, 2, 4, 1]) && !lengths_fit(&[0x1f, 1, 0]));
     }
 
     #[test]

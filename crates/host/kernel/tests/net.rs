@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use madang_addr::Mac;
 use madang_datapath::GATEWAY_MAC;
 use madang_kernel::link::Veth;
-use madang_kernel::port::{GUEST_LINK, Port};
+use madang_kernel::port::{self, End, GUEST_LINK, Port};
 use madang_kernel::{Error, Guard, Layout, Netlink, netns, sysctl};
 
 const MAC: Mac = Mac([0x02, 0, 0, 0, 0, 7]);
@@ -78,7 +78,16 @@ impl Drop for World {
 }
 
 fn port<'a>(name: &'a str) -> Port<'a> {
-    Port { name, alias: "web-1", mac: MAC, address: ADDRESS, length: 24, gateway: GATEWAY, mtu: 1400 }
+    Port {
+        name,
+        alias: "web-1",
+        mac: MAC,
+        address: ADDRESS,
+        length: 24,
+        gateway: GATEWAY,
+        mtu: 1400,
+        end: End::Instance,
+    }
 }
 
 fn inode(path: &Path) -> u64 {
@@ -185,6 +194,60 @@ fn a_panic_inside_is_an_error_outside() {
     let path = world.namespace("a");
     let error = netns::enter(&path, || panic!("as the test wants")).unwrap_err();
     assert!(matches!(&error, Error::Panic { message, .. } if message == "as the test wants"), "{error}");
+}
+
+#[test]
+fn a_port_of_the_host_takes_no_way_from_it() {
+    let Some(mut world) = World::new() else { return };
+    // This namespace stands for the host.
+    let (here, path) = (world.namespace("here"), world.layout.netns("host"));
+    let (name, end) = (world.link_name("host"), world.layout.host_end_name("host"));
+    let reaches = BTreeSet::from(["10.77.0.0/16", "10.80.0.0/16"].map(|prefix| prefix.parse().unwrap()));
+    let port = Port { end: End::Host { name: &end, reaches: &reaches }, ..port(&name) };
+    netns::enter(&here, || {
+        netns::bind_current(&path).unwrap();
+        assert_eq!(inode(&path), inode(&here));
+        let mut host = Netlink::open().unwrap();
+        let look = |host: &mut Netlink| port::reached(host, &end, ADDRESS, GATEWAY).unwrap();
+        assert!(look(&mut host).is_empty(), "there is none yet");
+        ip("link set lo up");
+        for own in ["10.0.0.0/8", "10.77.3.0/24", "10.77.0.0/16"] {
+            ip(&format!("route add {own} dev lo"));
+            let error = port.create(&mut host, &path).unwrap_err().to_string();
+            assert!(error.contains(&format!("already has a way to {own}, by lo")), "{error}");
+            assert!(host.link(&name).unwrap().is_none() && host.link(&end).unwrap().is_none());
+            ip(&format!("route del {own} dev lo"));
+        }
+        // What is no part of it, and the way to everywhere, are no obstacles.
+        ip("route add default dev lo");
+        ip("route add 10.78.0.0/16 dev lo");
+        let link = port.create(&mut host, &path).unwrap();
+        let (own, addresses) = host.interfaces().unwrap().remove(&end).unwrap();
+        assert_eq!((own.mac, own.mtu, own.up, own.alias.as_deref()), (Some(MAC), 1400, true, Some("web-1")));
+        assert_eq!(
+            addresses.iter().map(|own| (own.address, own.length)).collect::<Vec<_>>(),
+            [(ADDRESS, 32)]
+        );
+        assert!(!Port::is_up(&link));
+        Port::set_up(&mut host, &link).unwrap();
+        assert_eq!(look(&mut host), reaches);
+        let way = ip("route get 10.77.9.9");
+        assert!(way.contains(&format!("via 10.77.0.1 dev {end} src {ADDRESS}")), "{way}");
+
+        for (spoil, left) in [
+            (format!("route del 10.80.0.0/16 dev {end}"), 1),
+            (format!("address del {ADDRESS}/32 dev {end}"), 0),
+            (format!("link set {end} down"), 0),
+        ] {
+            ip(&spoil);
+            assert_eq!(look(&mut host).len(), left, "{spoil}");
+        }
+        assert!(host.delete_link(&name).unwrap());
+        assert!(host.link(&end).unwrap().is_none());
+        netns::delete(&path).unwrap();
+    })
+    .unwrap();
+    assert!(netns::is_bound(&here), "the namespace itself stays");
 }
 
 #[test]

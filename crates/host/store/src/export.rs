@@ -22,6 +22,9 @@ const WHAT: &str = "store export";
 /// The version of the format.
 const VERSION: u64 = 1;
 
+/// The greatest revision that an export may have: a store that is made from it goes on from there, and never ends.
+const LAST: u64 = u64::MAX / 2;
+
 /// An export that was read, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
@@ -181,6 +184,9 @@ fn beginning(line: &Json) -> Result<(Revision, u64), ExportError> {
         _ => return Err(foreign("it has no version that was ever in use")),
     }
     let number = |name: &str| line[name].as_u64();
+    if number("revision").is_some_and(|revision| revision > LAST) {
+        return Err(foreign("its revision is greater than that of any store"));
+    }
     let numbers = number("revision").zip(number("objects"));
     numbers
         .map(|(revision, objects)| (Revision(revision), objects))
@@ -285,6 +291,12 @@ mod tests {
         }
         assert!(read(&[&whole[..], &whole[..]].concat()).is_err());
         assert!(matches!(read(b"apiVersion: v1\n"), Err(ExportError::Foreign { .. })));
+        let endless = "{\"madang\":\"store export\",\"version\":1,\"revision\":18446744073709551615,\"objects\":0}\n\
+                       {\"end\":true,\"objects\":0,\"crc32\":\"f3f3b4b4\"}\n";
+        assert!(
+            matches!(read(endless.as_bytes()), Err(ExportError::Foreign { .. })),
+            "no revision follows it"
+        );
         let newer = String::from_utf8(whole).unwrap().replace("\"version\":1", "\"version\":2");
         assert!(matches!(read(newer.as_bytes()), Err(ExportError::FromFuture { found: 2 })));
     }

@@ -60,10 +60,10 @@ pub trait Store: Send + Sync {
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The one after this.
+    /// The one after this. The last of all, which no store reaches but a damaged file may name, is followed by itself.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

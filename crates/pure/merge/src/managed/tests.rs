@@ -176,3 +176,10 @@ fn joined_updates_are_of_one_version() {
         .collect();
     assert_eq!(read(&each).capped().entries().len(), 13);
 }
+
+#[test]
+fn a_key_that_is_a_large_number_is_the_same_again() {
+    let item = json!({ "f:k": { r#"k:{"p":222222222222222222222222}"#: { ".": {} } } });
+    let managed = read(&json!([entry("x", "Apply", item)]));
+    assert_eq!(read(&managed.to_value()), managed);
+}

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::disk::Disk;
 use super::{Random, seed};
+use crate::embedded::archive::Archive;
 use crate::embedded::files::{Files, INDEX};
-use crate::embedded::restore;
+use crate::embedded::frame::Position;
+use crate::embedded::journal::{Changes, Journal};
+use crate::embedded::{restore, snapshot};
 use crate::{Embedded, Event, Options, Recovery, Revision, Store, StoreError, Txn};
 
 type Contents = BTreeMap<String, (Vec<u8>, Revision)>;
@@ -275,4 +278,16 @@ fn what_the_disk_can_no_longer_read_is_made_good_while_it_runs() {
     let damaged = disk.names().unwrap().into_iter().filter(|name| name.contains(".damaged-"));
     assert_eq!(damaged.count(), 1, "once is enough");
     assert_eq!(put(&store, CHANGES + 1), Revision(CHANGES + 1));
+}
+
+#[test]
+fn a_journal_that_goes_on_after_the_last_revision_of_all_is_read() {
+    let files = Disk::default().files();
+    let at = Position { revision: Revision(u64::MAX), chain: 1 };
+    snapshot::write(&*files, at, true, std::iter::empty()).unwrap();
+    let (mut journal, mut changes) = (Journal::begin(&files, at).unwrap(), Changes::default());
+    changes.push(&[("/a", Some(b"1"))]);
+    journal.write(&journal.entry(&changes, at.revision)).unwrap();
+    let state = Archive::read(&files).unwrap().state().unwrap().unwrap();
+    assert_eq!((state.at.revision, state.objects.len()), (at.revision, 1));
 }
