@@ -69,6 +69,7 @@ fn the_first_help() {
       drops       Show which packets were dropped, and why
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
+      cidr        Calculate with addresses and subnets
       store       Back up, restore and check what is declared
       completion  Print a shell's completion script
       version     Print the version of this binary and of the daemon
