@@ -35,7 +35,7 @@ impl Op {
 }
 
 /// A client's hardware address: its type (`htype`, RFC 1700) and 0 to 16 bytes (`hlen`, `chaddr`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HardwareAddress {
     kind: u8,
     length: u8,
