@@ -296,10 +296,6 @@ fn name_hash(pieces: &[Vec<Lease>], slot: u32, seed: Seeded) -> u64 {
     seed.hash_one(lease(pieces, slot).name.as_deref().unwrap_or_default())
 }
 
-/// Addresses are in pools, which clients do not choose: spreading them is enough (the finalizer of MurmurHash3).
 pub(super) fn mixed(address: u32, seed: Seeded) -> u64 {
-    let mut hash = u64::from(address) ^ seed.0;
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
+    seed.hash_one(address)
 }
