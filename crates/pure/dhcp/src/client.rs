@@ -111,7 +111,7 @@ pub struct Client {
     lease: Option<Lease>,
     /// What it had last.
     previous: Option<Ipv4Addr>,
-    /// DISCOVERs since a server last spoke.
+    /// Messages that looked for a server since one last spoke.
     unanswered: u32,
     /// How often it was denied in a row.
     denied: u32,
@@ -181,7 +181,7 @@ impl Client {
         self.lease.as_ref().map(|lease| &lease.configuration)
     }
 
-    /// How many times it looked for a server since one last spoke.
+    /// How many times it looked for a server since one last spoke, the one that it waits for included.
     pub fn unanswered(&self) -> u32 {
         self.unanswered
     }

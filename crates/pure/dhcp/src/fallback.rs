@@ -9,8 +9,8 @@ use crate::client::{Client, ClientAction, ClientError, ClientEvent, ClientSpec, 
 use crate::linklocal::{LinkLocal, LinkLocalAction, LinkLocalEvent};
 use crate::time::Instant;
 
-/// How many DISCOVERs nobody answers before a link-local address is tried: some twelve seconds.
-const PATIENCE: u32 = 3;
+/// How many messages nobody answers before a link-local address is tried: some twelve seconds.
+const PATIENCE: u32 = 2;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Host {
             ClientEvent::Stop { .. } => self.beside(LinkLocalEvent::Stop, now, random, out),
             ClientEvent::Start | ClientEvent::Message(_) => {}
         }
-        let alone = self.client.configuration().is_none() && self.client.unanswered() >= PATIENCE;
+        let alone = self.client.configuration().is_none() && self.client.unanswered() > PATIENCE;
         if alone && !self.link_local.is_running() {
             out.push(HostAction::Explain("no server answers: looks for a link-local address".to_owned()));
             self.beside(LinkLocalEvent::Start, now, random, out);

@@ -73,6 +73,7 @@ struct World {
     durable: Vec<u8>,
     pending: Vec<Record>,
     waiting: Vec<(Destination, Vec<u8>)>,
+    writing: bool,
     clients: Vec<Client>,
     by_mac: HashMap<Mac, usize>,
     /// What the network does to messages, in percent.
@@ -110,6 +111,7 @@ impl World {
             durable: Vec::new(),
             pending: Vec::new(),
             waiting: Vec::new(),
+            writing: false,
             clients: Vec::new(),
             by_mac: HashMap::new(),
             bad: 20,
@@ -219,8 +221,13 @@ impl World {
         }
         if !actions.commits.is_empty() {
             self.pending.extend(actions.commits.into_iter().map(|commit| commit.record));
-            let wait = self.random.below(20);
-            self.plan(wait, Happening::Durable);
+            // One write at a time makes durable all that came before; the disk is sometimes slow.
+            if !self.writing {
+                let slowest = if self.random.chance(20) { 3000 } else { 20 };
+                let wait = self.random.below(slowest);
+                self.plan(wait, Happening::Durable);
+                self.writing = true;
+            }
         }
         if let Some(at) = self.server.next_deadline() {
             self.plan(at.0.saturating_sub(self.now).min(100_000), Happening::ServerDeadline);
@@ -229,6 +236,7 @@ impl World {
 
     /// The log is durable: what waited for it goes out.
     fn flush(&mut self) {
+        self.writing = false;
         for record in std::mem::take(&mut self.pending) {
             let mut bytes = Vec::new();
             record.encode(&mut bytes);

@@ -38,7 +38,7 @@ impl Server {
         let (subnet, address) = (offer.subnet, Ipv4Addr::from(offer.address));
         if self.may_have(subnet, &who, address).is_ok() {
             self.renew_offer(slot, turn);
-            self.send_offer(asked, subnet, address, Reason::HadIt, turn);
+            self.send_offer(asked, subnet, address, Reason::OfferedAlready, turn);
         } else {
             self.drop_offer(slot);
             self.discover_new(subnet, asked, bytes, turn);
@@ -77,6 +77,7 @@ impl Server {
             hardware: who.hardware,
             client_id: who.client_id.map(Into::into),
             port,
+            why: why.clone(),
             deadline: turn.now.instant.after(lasts),
             waiting,
         });
@@ -119,7 +120,9 @@ impl Server {
         let subnet = offer.subnet;
         let waiting = self.offers.offer_mut(slot).and_then(|offer| offer.waiting.as_deref().map(copied));
         self.drop_offer(slot);
-        self.quarantine(subnet, address, by, turn);
+        if !self.goes_on(address, by, turn) {
+            self.quarantine(subnet, address, by, turn);
+        }
         // The client is still there: it gets another one.
         if let Some(Waiting { bytes, origin }) = waiting
             && let Ok(packet) = Packet::new_checked(&*bytes)
@@ -133,22 +136,28 @@ impl Server {
     pub(super) fn unanswered(&mut self, address: Ipv4Addr, turn: &mut Turn<'_>) {
         let Some(slot) = self.offers.by_address(address.into()) else { return };
         let Some(offer) = self.offers.offer_mut(slot) else { return };
-        let subnet = offer.subnet;
+        let (subnet, why) = (offer.subnet, offer.why.clone());
         let Some(Waiting { bytes, origin }) = offer.waiting.as_deref().map(copied) else { return };
         self.renew_offer(slot, turn);
         if let Ok(packet) = Packet::new_checked(&*bytes)
             && let Ok(asked) = Asked::read(&packet, origin)
         {
-            let reserved = self.config.subnet(subnet).is_reserved(address.into());
-            let used = self.table.by_address(address.into()).is_some();
-            let why = match (reserved, used) {
-                (true, _) => Reason::Reserved,
-                (false, true) => Reason::LongestFree,
-                (false, false) if asked.requested == Some(address) => Reason::Wanted,
-                (false, false) => Reason::NeverUsed,
-            };
             self.send_offer(&asked, subnet, address, why, turn);
         }
+    }
+
+    /// If it is its last client that still uses an address, its lease goes on: the clock may have jumped while no server ran.
+    fn goes_on(&mut self, address: Ipv4Addr, by: Option<Mac>, turn: &mut Turn<'_>) -> bool {
+        let Some(slot) = self.table.by_address(address.into()) else { return false };
+        let lease = self.table.lease(slot);
+        let known = by.is_some() && by == lease.who().hardware.mac();
+        let likely = by.is_none() && lease.suspect;
+        if !lease.is_owned() || !(known || likely) {
+            return false;
+        }
+        turn.tell(What::Conflict, &lease.who(), Some(address), Reason::StillUsed);
+        self.prolong(slot, turn);
+        true
     }
 
     /// Keeps an address away for a while, because somebody without a lease uses it.

@@ -276,6 +276,7 @@ pub enum Reason {
     // Why this address.
     Reserved,
     HasLease,
+    OfferedAlready,
     HadIt,
     Wanted,
     NeverUsed,
@@ -315,6 +316,7 @@ pub enum Reason {
     // What was noticed.
     ClientSaysInUse,
     AnsweredProbe,
+    StillUsed,
     UnknownServer(Ipv4Addr),
     Chosen(Ipv4Addr),
     NoLease,

@@ -45,6 +45,17 @@ impl Server {
         self.reply(asked, subnet, MessageType::Ack, address, Some(commit), turn);
     }
 
+    /// A lease that seemed to be over goes on for as long as one lasts that nobody asked a time for.
+    pub(super) fn prolong(&mut self, slot: u32, turn: &mut Turn<'_>) {
+        self.table.set_taken(slot);
+        let seconds = self.config.subnet(self.table.lease(slot).subnet).lease.default;
+        let ends = self.clock.end(turn.now.instant, seconds);
+        let lease = self.table.lease_mut(slot);
+        (lease.state, lease.expires, lease.suspect) = (State::Bound, ends, false);
+        self.look_at(slot, ends);
+        self.commit(slot, RecordState::Bound, turn);
+    }
+
     /// A client has one address of a subnet: another one that it had is free.
     fn leave_others(&mut self, subnet: u16, who: &Who<'_>, address: Ipv4Addr, turn: &mut Turn<'_>) {
         let Some(slot) = self.table.by_client(subnet, who) else { return };

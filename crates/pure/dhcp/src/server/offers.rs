@@ -8,7 +8,7 @@ use madang_wire::dhcp::HardwareAddress;
 use super::index::Index;
 use super::table::mixed;
 use crate::identity::{Seeded, Who};
-use crate::server::Origin;
+use crate::server::{Origin, Reason};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Offer {
     pub(super) hardware: HardwareAddress,
     pub(super) client_id: Option<Box<[u8]>>,
     pub(super) port: u32,
+    /// Why this address.
+    pub(super) why: Reason,
     pub(super) deadline: Instant,
     /// What is answered when nobody has answered the probe.
     pub(super) waiting: Option<Box<Waiting>>,

@@ -55,6 +55,7 @@ fn plain(reason: &Reason) -> &'static str {
         Reason::OptionsOnly => "the client has an address and asks for the rest",
         Reason::Reserved => "it is reserved for the client",
         Reason::HasLease => "the client has a lease for it",
+        Reason::OfferedAlready => "it was offered to the client already",
         Reason::HadIt => "the client had it before",
         Reason::Wanted => "the client wants it, and it is free",
         Reason::NeverUsed => "no client had it yet",
@@ -85,6 +86,7 @@ fn plain(reason: &Reason) -> &'static str {
             "the client found that somebody else uses it: look for an address set by hand"
         }
         Reason::AnsweredProbe => "somebody without a lease uses it: look for an address set by hand",
+        Reason::StillUsed => "its client still uses it, though the lease seemed to be over: it goes on",
         Reason::NoLease => "there is no lease of it, and no quarantine",
         _ => "",
     }
