@@ -90,10 +90,10 @@ impl Server {
         slot
     }
 
-    /// Accounts for the port that a lease's client is at.
+    /// Accounts for the port that a lease's client is at. Who renews past its relay is where it was.
     fn move_port(&mut self, slot: u32, key: Option<&[u8]>) {
         let before = self.table.lease(slot).port;
-        if before != NONE && key == self.ports.key(before) {
+        if key.is_none() || before != NONE && key == self.ports.key(before) {
             return;
         }
         let port = self.ports.take(key, |holds| holds.leases += 1);
