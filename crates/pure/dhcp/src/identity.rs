@@ -74,9 +74,7 @@ impl Hasher for Folding {
         let (words, rest) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
         if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            self.word(u64::from_le_bytes(word));
+            self.word(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
     }
 

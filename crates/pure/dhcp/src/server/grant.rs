@@ -101,7 +101,7 @@ impl Server {
         self.table.lease_mut(slot).port = port;
     }
 
-    fn give_port(&mut self, slot: u32) {
+    pub(super) fn give_port(&mut self, slot: u32) {
         let lease = self.table.lease_mut(slot);
         let port = std::mem::replace(&mut lease.port, NONE);
         self.ports.give(port, |holds| holds.leases = holds.leases.saturating_sub(1));

@@ -1,12 +1,9 @@
 //! A server that comes back.
 
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
-
 use super::table::{Lease, Second, State};
 use super::{Server, Turn};
 use crate::config::ServerConfig;
-use crate::identity::{Seeded, Who};
+use crate::identity::Who;
 use crate::record::{Record, RecordState};
 use crate::server::Actions;
 use crate::time::Now;
@@ -14,9 +11,9 @@ use crate::time::Now;
 /// What came of records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Addresses whose last record counts.
+    /// Addresses that clients have or had, or that are kept away.
     pub leases: usize,
-    /// Addresses that are in no subnet any more: what was known of them is forgotten.
+    /// Records of addresses that are in no subnet any more: what they say is forgotten.
     pub elsewhere: usize,
 }
 
@@ -26,85 +23,91 @@ impl Server {
     /// How long a lease goes on is known only from the wall clock, which may have jumped meanwhile. If it is behind, a lease
     /// goes on for no longer than it was granted for. If it is ahead, leases seem to have ended that have not. So what ended
     /// while no server ran still goes to the client that had it; another one gets it last, and only after a probe, even if
-    /// probes are turned off.
+    /// probes are turned off. If the probe finds the client that had it, its lease goes on.
     pub fn restore(
         config: ServerConfig,
         records: impl IntoIterator<Item = Record>,
         now: Now,
         seed: u64,
     ) -> (Self, Restored) {
-        let mut last: HashMap<Ipv4Addr, (usize, Record), Seeded> = HashMap::with_hasher(Seeded(seed));
-        for (at, record) in records.into_iter().enumerate() {
-            last.insert(record.address, (at, record));
-        }
-        let mut last: Vec<_> = last.into_values().collect();
-        last.sort_unstable_by_key(|(at, _)| *at);
         let mut server = Self::new(config, now, seed);
-        let mut restored = Restored::default();
-        let mut free: Vec<(Second, u32)> = Vec::new();
-        for (_, record) in last {
+        let mut elsewhere = 0;
+        for record in records {
             match server.config.containing(record.address) {
-                Some(subnet) => {
-                    restored.leases += 1;
-                    server.replay(subnet, record, now, &mut free);
-                }
-                None => restored.elsewhere += 1,
+                Some(subnet) => server.replay(subnet, &record, now),
+                None => elsewhere += 1,
             }
         }
-        // Those that have been free longest come first. Sorting is stable: what ended in one second keeps its order.
-        free.sort_by_key(|(expires, _)| *expires);
-        for (_, slot) in free {
-            let lease = server.table.lease(slot);
-            if lease.state != State::Bound && server.config.subnet(lease.subnet).is_pooled(lease.address) {
-                server.table.set_free(slot);
-            }
-        }
-        (server, restored)
+        let leases = server.settle();
+        (server, Restored { leases, elsewhere })
     }
 
-    /// The lease of a record. Those that ended are noted, and when.
-    fn replay(&mut self, subnet: u16, record: Record, now: Now, free: &mut Vec<(Second, u32)>) {
+    /// A record says how an address stands; what was known of it before counts no more.
+    fn replay(&mut self, subnet: u16, record: &Record, now: Now) {
         let who = Who { hardware: record.hardware, client_id: record.client_id.as_deref() };
-        let current = self.clock.second(now.instant);
-        let expires = self.end_of(&record, now);
-        let over = expires <= current || record.state == RecordState::Released;
+        let slot = match self.table.by_address(record.address.into()) {
+            Some(slot) => slot,
+            None => self.table.add(Lease::new(record.address.into(), subnet, &who)),
+        };
+        self.vacate(slot);
+        let expires = self.end_of(record, now);
+        let over = expires <= self.clock.second(now.instant) || record.state == RecordState::Released;
+        let lease = self.table.lease_mut(slot);
+        (lease.expires, lease.suspect) = (expires, over && record.state != RecordState::Released);
         if record.state == RecordState::Declined {
             if !over {
-                let slot = self.table.add(Lease::new(record.address.into(), subnet, &who));
-                self.table.disown(slot, State::Declined);
-                self.table.lease_mut(slot).expires = expires;
+                lease.hold(&who);
+                lease.state = State::Declined;
                 self.declined.up(record.hardware);
-                self.look_at(slot, expires);
             }
             return;
         }
-        // A client has one address of a subnet: the one that it had last, before those that are over.
+        // A client has one address of a subnet: the one that it had last.
         if let Some(other) = self.table.by_client(subnet, &who) {
-            if over && self.table.lease(other).state == State::Bound {
-                return;
-            }
-            self.ports_forget(other);
-            self.table.disown(other, State::Vacant);
-            free.push((self.table.lease(other).expires.min(current), other));
+            self.vacate(other);
         }
-        let slot = self.table.add(Lease::new(record.address.into(), subnet, &who));
         let state = match record.state {
             RecordState::Released => State::Released,
             _ if over => State::Expired,
             _ => State::Bound,
         };
         self.table.own(slot, &who, state);
-        let lease = self.table.lease_mut(slot);
-        (lease.expires, lease.suspect) = (expires, over && record.state == RecordState::Bound);
-        if over {
-            return free.push((expires, slot));
+        if !over {
+            let port = self.ports.take(record.port.as_deref(), |holds| holds.leases += 1);
+            self.table.lease_mut(slot).port = port;
+            let name = record.name.clone().filter(|name| self.table.by_name(name).is_none());
+            self.table.name(slot, name);
         }
-        let port = self.ports.take(record.port.as_deref(), |holds| holds.leases += 1);
-        self.table.lease_mut(slot).port = port;
-        if let Some(name) = record.name.filter(|name| self.table.by_name(name).is_none()) {
-            self.table.name(slot, Some(name));
+    }
+
+    /// An address is nobody's.
+    fn vacate(&mut self, slot: u32) {
+        self.give_port(slot);
+        if self.table.lease(slot).state == State::Declined {
+            let hardware = self.table.lease(slot).who().hardware;
+            self.declined.down(&hardware);
         }
-        self.look_at(slot, expires);
+        self.table.disown(slot, State::Vacant);
+    }
+
+    /// Notes what ends when, and what others may get, the one that has been free longest first. Returns how many there are.
+    fn settle(&mut self) -> usize {
+        let slots = 0..self.table.slots();
+        let mut free: Vec<(Second, u32)> = Vec::new();
+        let mut leases = 0;
+        for slot in slots {
+            let Lease { state, expires, subnet, address, .. } = *self.table.lease(slot);
+            leases += usize::from(state != State::Vacant);
+            match state {
+                State::Bound | State::Declined => self.look_at(slot, expires),
+                _ if self.config.subnet(subnet).is_pooled(address) => free.push((expires, slot)),
+                State::Expired | State::Released | State::Vacant => {}
+            }
+        }
+        // What ended in one second keeps the order in which it came.
+        free.sort_by_key(|(expires, _)| *expires);
+        free.into_iter().for_each(|(_, slot)| self.table.set_free(slot));
+        leases
     }
 
     /// When a record's lease ends: not later than its own length from now.
@@ -113,11 +116,6 @@ impl Server {
         let length = expires.0.saturating_sub(record.written.0);
         let latest = self.clock.end(now.instant, u32::try_from(length).unwrap_or(u32::MAX));
         self.clock.of_wall(expires, now).min(latest)
-    }
-
-    fn ports_forget(&mut self, slot: u32) {
-        let port = std::mem::replace(&mut self.table.lease_mut(slot).port, super::index::NONE);
-        self.ports.give(port, |holds| holds.leases = holds.leases.saturating_sub(1));
     }
 
     /// Everything that a server like this one would need: for a log that begins anew.

@@ -156,6 +156,12 @@ impl Table {
         self.pieces.iter().flatten()
     }
 
+    /// How many there are; they are numbered from 0.
+    pub(super) fn slots(&self) -> u32 {
+        let full = self.pieces.len().saturating_sub(1) * PIECE;
+        u32::try_from(full + self.pieces.last().map_or(0, Vec::len)).unwrap_or(NONE)
+    }
+
     pub(super) fn by_address(&self, address: u32) -> Option<u32> {
         self.by_address.find(mixed(address, self.seed), |slot| self.lease(slot).address == address)
     }
