@@ -1,29 +1,30 @@
-//! What a DISCOVER, OFFER, REQUEST, ACK costs, and a lease: a million clients come, one after another, and renew once.
+//! What a DISCOVER, OFFER, REQUEST, ACK costs, and a lease: many clients come, one after another, and renew once.
 //!
-//! `cargo run --release -p madang-dhcp --example measure`
+//! `cargo run --release -p madang-dhcp --example measure [clients] [bytes of their identifiers]`
 
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
 use std::net::Ipv4Addr;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use madang_dhcp::{
     Actions, Event, Instant, Now, Origin, Range, Record, Server, ServerConfig, ServerSpec, SubnetSpec, Waits,
     Wall,
 };
-use madang_wire::dhcp::{HardwareAddress, Header, LARGEST_FOR_ALL, MessageType, Options, Repr, code};
+use madang_wire::dhcp::{HardwareAddress, Header, LARGEST_FOR_ALL, MessageType, Options, Packet, Repr, code};
+use rustix::time::{ClockId, clock_gettime};
 
-const CLIENTS: u32 = 1_000_000;
+/// How many messages are handled before what they ask for is done.
+const BATCH: u32 = 64;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 fn main() {
-    for (what, identifier) in
-        [("a hardware address", 0), ("a hardware address and an identifier of 19 bytes", 19)]
-    {
-        println!("{CLIENTS} clients, each with {what} and a name of 11 bytes");
-        measure(identifier);
-    }
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse().unwrap());
+    let clients = arguments.next().unwrap_or(1_000_000);
+    let identifier = arguments.next().unwrap_or(0);
+    println!("{clients} clients, each with a name of 11 bytes and an identifier of {identifier}");
+    measure(clients, usize::try_from(identifier).unwrap());
 }
 
 fn config() -> ServerConfig {
@@ -39,7 +40,7 @@ fn config() -> ServerConfig {
 }
 
 /// A client's message.
-fn message(client: u32, kind: MessageType, identifier: usize, address: Option<Ipv4Addr>, out: &mut Vec<u8>) {
+fn message(client: u32, kind: MessageType, identifier: usize, address: Option<Ipv4Addr>) -> Vec<u8> {
     let [a, b, c, d] = client.to_be_bytes();
     let hardware = HardwareAddress::new(1, &[2, 0, a, b, c, d]).unwrap();
     let mut options = Options::new();
@@ -63,78 +64,91 @@ fn message(client: u32, kind: MessageType, identifier: usize, address: Option<Ip
         }
         _ => {}
     }
-    out.clear();
-    Repr::new(header, options).emit(LARGEST_FOR_ALL, out);
+    let mut out = Vec::new();
+    Repr::new(header, options).emit(LARGEST_FOR_ALL, &mut out);
+    out
 }
 
-fn measure(identifier: usize) {
+fn measure(clients: u32, identifier: usize) {
     let before = resident();
     let mut server = Server::new(config(), now(0), 7);
-    let origin = Origin { link: 1, port: Some(3), source: Ipv4Addr::UNSPECIFIED, unicast: false };
-    let (mut actions, mut bytes, mut addresses) = (Actions::new(), Vec::new(), Vec::new());
-    let (mut spent, mut handled) = (0u128, 0u64);
-    let mut handle = |server: &mut Server, actions: &mut Actions, bytes: &[u8], origin: Origin, at: u64| {
-        actions.clear();
-        let start = Clock::now();
-        server.handle(Event::Message { bytes, origin }, now(at), at, actions);
-        spent += start.elapsed().as_nanos();
-        handled += 1;
-        if handled.is_multiple_of(u64::from(CLIENTS)) {
-            println!("  {:>6} ns a message", spent / u128::from(handled));
+    let (mut actions, mut addresses) = (Actions::new(), Vec::new());
+    let (mut record, mut log, mut spent) = (Vec::new(), 0, Duration::ZERO);
+    for first in (0..clients).step_by(usize::try_from(BATCH).unwrap()) {
+        let batch = first..clients.min(first + BATCH);
+        let discovers = batch.clone().map(|client| message(client, MessageType::Discover, identifier, None));
+        spent += handle(&mut server, &mut actions, &discovers.collect::<Vec<_>>(), first, false);
+        let offered = actions
+            .replies
+            .iter()
+            .map(|reply| Packet::new_checked(actions.message(reply)).unwrap().header().yiaddr);
+        let offered: Vec<Ipv4Addr> = offered.collect();
+        let requests = batch
+            .zip(&offered)
+            .map(|(client, address)| message(client, MessageType::Request, identifier, Some(*address)));
+        spent += handle(&mut server, &mut actions, &requests.collect::<Vec<_>>(), first, false);
+        for commit in &actions.commits {
+            record.clear();
+            commit.record.encode(&mut record);
+            log += record.len();
         }
-    };
-    let mut log = 0;
-    let mut record = Vec::new();
-    for client in 0..CLIENTS {
-        let at = u64::from(client / 100);
-        message(client, MessageType::Discover, identifier, None, &mut bytes);
-        handle(&mut server, &mut actions, &bytes, origin, at);
-        let reply = actions.replies.first().unwrap();
-        let offered = Repr::parse(&madang_wire::dhcp::Packet::new_checked(actions.message(reply)).unwrap());
-        let address = offered.header.yiaddr;
-        message(client, MessageType::Request, identifier, Some(address), &mut bytes);
-        handle(&mut server, &mut actions, &bytes, origin, at);
-        record.clear();
-        actions.commits.first().unwrap().record.encode(&mut record);
-        log += record.len();
-        addresses.push(address);
+        addresses.extend(offered);
     }
-    let taken = resident() - before;
+    actions = Actions::new();
+    let own = u64::try_from(addresses.capacity() * size_of::<Ipv4Addr>()).unwrap();
+    let taken = (resident() - before).saturating_sub(own) / u64::from(clients);
+    let dora = spent / clients;
+    println!("{} ns a DORA: {:.0} a second", dora.as_nanos(), 1.0 / dora.as_secs_f64());
+    let all = usize::try_from(clients).unwrap();
     println!(
-        "  {} ns a DORA: {} a second",
-        spent / u128::from(CLIENTS),
-        u128::from(CLIENTS) * 1_000_000_000 / spent
+        "{taken} bytes a lease resident, {} of them in tables; {} in the log",
+        server.memory() / all,
+        log / all
     );
-    println!(
-        "  {} bytes a lease resident, of them {} in tables; {} in the log",
-        (taken - 4 * u64::from(CLIENTS)) / u64::from(CLIENTS),
-        server.memory() / CLIENTS as usize,
-        log / CLIENTS as usize
-    );
-    let mut spent = 0u128;
-    for client in 0..CLIENTS {
-        // All over the table, as clients come.
-        let client = (client.wrapping_mul(7_368_787)) % CLIENTS;
-        let address = addresses[client as usize];
-        message(client, MessageType::Inform, identifier, Some(address), &mut bytes);
-        actions.clear();
-        let start = Clock::now();
-        server.handle(
-            Event::Message { bytes: &bytes, origin: Origin { unicast: true, ..origin } },
-            now(20_000),
-            0,
-            &mut actions,
-        );
-        spent += start.elapsed().as_nanos();
-        assert_eq!(actions.commits.len(), 1);
+    renew(&mut server, &mut actions, &addresses, identifier);
+    restore(server);
+}
+
+/// Handles messages, one after another, and says how much of the processor that took.
+fn handle(
+    server: &mut Server,
+    actions: &mut Actions,
+    messages: &[Vec<u8>],
+    at: u32,
+    unicast: bool,
+) -> Duration {
+    let origin = Origin { link: 1, port: Some(3), source: Ipv4Addr::UNSPECIFIED, unicast };
+    actions.clear();
+    let start = clock_gettime(ClockId::ThreadCPUTime);
+    for bytes in messages {
+        server.handle(Event::Message { bytes, origin }, now(u64::from(at / 100)), 0, actions);
     }
-    println!("  {} ns a renewal", spent / u128::from(CLIENTS));
+    let end = clock_gettime(ClockId::ThreadCPUTime);
+    assert_eq!(actions.replies.len(), messages.len());
+    Duration::try_from(end).unwrap() - Duration::try_from(start).unwrap()
+}
+
+/// All renew, in no order.
+fn renew(server: &mut Server, actions: &mut Actions, addresses: &[Ipv4Addr], identifier: usize) {
+    let clients = u32::try_from(addresses.len()).unwrap();
+    let mut spent = Duration::ZERO;
+    for first in (0..clients).step_by(usize::try_from(BATCH).unwrap()) {
+        let messages = (first..clients.min(first + BATCH)).map(|turn| {
+            let client = u32::try_from(u64::from(turn) * 7_368_787 % u64::from(clients)).unwrap();
+            let address = addresses[usize::try_from(client).unwrap()];
+            message(client, MessageType::Inform, identifier, Some(address))
+        });
+        spent += handle(server, actions, &messages.collect::<Vec<_>>(), clients, true);
+    }
+    println!("{} ns a renewal", (spent / clients).as_nanos());
+}
+
+fn restore(server: Server) {
     let records: Vec<Record> = server.records(now(20_000)).collect();
     drop(server);
     let start = Clock::now();
-    let (server, restored) = Server::restore(config(), records, now(0), 7);
-    println!("  {} leases restored in {} ms\n", restored.leases, start.elapsed().as_millis());
-    drop(server);
+    let (_server, restored) = Server::restore(config(), records, now(0), 7);
+    println!("{} leases restored in {} ms", restored.leases, start.elapsed().as_millis());
 }
 
 fn now(milliseconds: u64) -> Now {

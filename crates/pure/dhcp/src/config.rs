@@ -34,6 +34,10 @@ pub struct ServerConfig {
     /// By network.
     pub(crate) subnets: Vec<Subnet>,
     by_link: HashMap<u32, u16, Seeded>,
+    /// What it calls itself anywhere, in order.
+    own: Vec<Ipv4Addr>,
+    /// Names that are reserved, and for which addresses: over all subnets, as names are.
+    names: HashMap<String, Ipv4Addr, Seeded>,
 }
 
 impl ServerConfig {
@@ -60,7 +64,20 @@ impl ServerConfig {
                 return Err(ConfigError::LinkTwice { link, subnet: subnet.prefix });
             }
         }
+        let mut own: Vec<Ipv4Addr> = subnets.iter().map(|subnet| subnet.server_id).collect();
+        own.push(spec.server_id);
+        own.sort_unstable();
+        own.dedup();
+        let mut names = HashMap::with_hasher(Seeded::default());
+        let reservations = subnets.iter().flat_map(Subnet::reservations);
+        for (name, address) in reservations.filter_map(|it| Some((it.name.clone()?, it.address))) {
+            if let Some(other) = names.insert(name.clone(), address) {
+                return Err(ConfigError::NameTwice { name, one: other, other: address });
+            }
+        }
         Ok(Self {
+            own,
+            names,
             server_id: spec.server_id,
             authoritative: spec.authoritative,
             known_servers: spec.known_servers,
@@ -91,13 +108,24 @@ impl ServerConfig {
 
     /// Whether a server of this name is this one.
     pub(crate) fn is_own(&self, server: Ipv4Addr) -> bool {
-        self.server_id == server || self.subnets.iter().any(|subnet| subnet.server_id == server)
+        self.own.binary_search(&server).is_ok()
     }
 
     /// Adds a reservation to the subnet that its address is in.
     pub(crate) fn reserve(&mut self, reservation: Reservation) -> Result<(), ConfigError> {
         let address = reservation.address;
         let at = self.containing(address).ok_or(ConfigError::NoSubnet { address })?;
-        self.subnets[usize::from(at)].reserve(reservation)
+        let name = reservation.name.clone();
+        if let Some((name, other)) = name.as_ref().and_then(|name| self.names.get_key_value(name)) {
+            return Err(ConfigError::NameTwice { name: name.clone(), one: *other, other: address });
+        }
+        self.subnets[usize::from(at)].reserve(reservation)?;
+        self.names.extend(name.map(|name| (name, address)));
+        Ok(())
+    }
+
+    /// The address that a name is reserved for.
+    pub(crate) fn reserved_name(&self, name: &str) -> Option<Ipv4Addr> {
+        self.names.get(name).copied()
     }
 }

@@ -8,13 +8,14 @@ const LONGEST: usize = 63;
 /// A host name as a label of DNS: its first label, in small letters; what is neither letter, digit nor `-` becomes `-`. None
 /// if nothing is left.
 pub(crate) fn sanitised(name: &[u8]) -> Option<Box<str>> {
-    let label = name.split(|byte| matches!(byte, b'.' | 0)).next()?;
-    let plain = |byte: &u8| match byte.to_ascii_lowercase() {
-        byte @ (b'a'..=b'z' | b'0'..=b'9') => char::from(byte),
-        _ => '-',
-    };
-    let label: String = label.iter().take(LONGEST).map(plain).collect();
-    let label = label.trim_matches('-');
+    let length = name.iter().position(|byte| matches!(byte, b'.' | 0)).unwrap_or(name.len()).min(LONGEST);
+    let mut label = [b'-'; LONGEST];
+    for (to, from) in label.iter_mut().zip(&name[..length]) {
+        if from.is_ascii_alphanumeric() {
+            *to = from.to_ascii_lowercase();
+        }
+    }
+    let label = std::str::from_utf8(&label[..length]).unwrap_or_default().trim_matches('-');
     (!label.is_empty()).then(|| label.into())
 }
 

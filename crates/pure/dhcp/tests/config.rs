@@ -94,6 +94,17 @@ fn reservations() {
     assert!(add(reservation([10, 0, 0, 6], ClientMatch::ClientId(vec![1]))).contains("1 bytes"));
     let named = Reservation { name: Some("Web 1".to_owned()), ..reservation([10, 0, 0, 6], mac(6)) };
     assert!(add(named).contains("no host name"));
+    let error = wrong(|_, subnet| {
+        let named = |last, client| Reservation {
+            name: Some("web".to_owned()),
+            ..reservation([10, 0, 0, last], mac(client))
+        };
+        subnet.reservations = vec![named(6, 6), named(7, 7)];
+    });
+    assert_eq!(
+        error.to_string(),
+        "the name web is reserved for 10.0.0.6 and for 10.0.0.7: a name leads to one address"
+    );
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub enum ConfigError {
     /// No name of a host.
     #[error("{name:?} is no host name: use letters, digits and - between them, at most 63")]
     Name { name: String },
+    /// One name, two addresses.
+    #[error("the name {name} is reserved for {one} and for {other}: a name leads to one address")]
+    NameTwice { name: String, one: Ipv4Addr, other: Ipv4Addr },
     /// The times contradict each other.
     #[error(
         "the lease times of the subnet {subnet} are {min}, {default} and {max} s: they must not be 0, and not fall"

@@ -30,7 +30,6 @@ pub(crate) struct Subnet {
     by_address: HashMap<u32, usize, Seeded>,
     by_hardware: HashMap<HardwareAddress, usize, Seeded>,
     by_client_id: HashMap<Vec<u8>, usize, Seeded>,
-    by_name: HashMap<String, usize, Seeded>,
 }
 
 impl Subnet {
@@ -60,7 +59,6 @@ impl Subnet {
             by_address: HashMap::default(),
             by_hardware: HashMap::default(),
             by_client_id: HashMap::default(),
-            by_name: HashMap::default(),
         };
         subnet.pools = subnet.leased(&spec.pools, &spec.excluded)?;
         spec.reservations.into_iter().try_for_each(|reservation| subnet.reserve(reservation))?;
@@ -147,9 +145,6 @@ impl Subnet {
     fn insert(&mut self, bits: u32, reservation: Reservation) {
         let at = self.reservations.len();
         self.by_address.insert(bits, at);
-        if let Some(name) = &reservation.name {
-            self.by_name.insert(name.clone(), at);
-        }
         match &reservation.client {
             ClientMatch::Mac(mac) => self.by_hardware.insert(HardwareAddress::ethernet(*mac), at),
             ClientMatch::ClientId(id) => self.by_client_id.insert(id.clone(), at),
@@ -170,11 +165,6 @@ impl Subnet {
     /// Whether an address is reserved for some client.
     pub(crate) fn is_reserved(&self, address: u32) -> bool {
         !self.reservations.is_empty() && self.by_address.contains_key(&address)
-    }
-
-    /// The address that a name is reserved for.
-    pub(crate) fn reserved_name(&self, name: &str) -> Option<Ipv4Addr> {
-        self.by_name.get(name).map(|at| self.reservations[*at].address)
     }
 
     /// Whether an address is leased to whoever comes.

@@ -118,9 +118,8 @@ impl Server {
             return;
         }
         let is_free = |name: &str| {
-            let of_other = self.config.subnets.iter().filter_map(|subnet| subnet.reserved_name(name));
             self.table.by_name(name).is_none_or(|other| other == slot)
-                && of_other.into_iter().all(|reserved| reserved == address)
+                && self.config.reserved_name(name).is_none_or(|reserved| reserved == address)
         };
         // What it got as the second stays its name, so that names are as steady as addresses.
         if lease.name.is_some() && lease.name == Some(names::with_address(&wanted, address)) {

@@ -7,7 +7,7 @@ use madang_wire::dhcp::{Builder, Header, MessageType, Options, code, suboption};
 use super::asked::Asked;
 use super::events::{CommitId, Destination, Reason, Reply};
 use super::{Server, Turn};
-use crate::config::{ClassMatch, LeaseTimes, Reservation, Subnet};
+use crate::config::{ClassMatch, LeaseTimes, Subnet};
 
 /// How much of T1 and T2 the random number may take away: a part of this many.
 const SPREAD: u32 = 20;
@@ -114,10 +114,14 @@ impl Server {
         asked: &Asked<'_>,
         settings: &Subnet,
     ) {
-        let layers = self.layers(asked, settings);
+        let reservation = settings.reservation(&asked.who());
+        let own = reservation.map(|reservation| &reservation.options);
+        let classes: Vec<&Options> = self.classes(asked).collect();
+        let layers = || own.into_iter().chain(classes.iter().copied()).chain([&settings.options]);
         let mut add = |code: u8| {
-            let value = layers.iter().find_map(|options| options.value(code));
-            if let Some(value) = value.filter(|_| written.first(code)) {
+            if let Some(value) = layers().find_map(|options| options.value(code))
+                && written.first(code)
+            {
                 builder.option(code, value);
             }
         };
@@ -125,25 +129,19 @@ impl Server {
         add(code::SUBNET_MASK);
         match asked.list.as_deref() {
             Some(list) => list.iter().for_each(|code| add(*code)),
-            None => layers.iter().flat_map(|options| options.iter()).for_each(|(code, _)| add(code)),
+            None => layers().flat_map(Options::iter).for_each(|(code, _)| add(code)),
         }
-        let name = settings.reservation(&asked.who()).and_then(|reservation| reservation.name.as_deref());
+        let name = reservation.and_then(|reservation| reservation.name.as_deref());
         let wanted = asked.list.as_deref().is_none_or(|list| list.contains(&code::HOST_NAME));
         if let Some(name) = name.filter(|_| wanted && written.first(code::HOST_NAME)) {
             builder.option(code::HOST_NAME, name.as_bytes());
         }
     }
 
-    /// Where options come from, the most special first: the client, its classes, the subnet.
-    fn layers<'a>(&'a self, asked: &Asked<'_>, settings: &'a Subnet) -> Vec<&'a Options> {
-        let own = settings.reservation(&asked.who()).map(|Reservation { options, .. }| options);
-        let classes = self.config.classes.iter().filter(|class| is_of(asked, &class.matches));
-        let classes = classes.map(|class| &class.options);
-        own.into_iter()
-            .chain(classes)
-            .chain([&settings.options])
-            .filter(|options| !options.is_empty())
-            .collect()
+    /// The options of the classes that a client is of. The most special ones count: the client's own, these, the subnet's.
+    fn classes<'a>(&'a self, asked: &'a Asked<'_>) -> impl Iterator<Item = &'a Options> {
+        let of = self.config.classes.iter().filter(|class| is_of(asked, &class.matches));
+        of.map(|class| &class.options)
     }
 }
 

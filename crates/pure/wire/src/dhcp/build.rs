@@ -99,6 +99,14 @@ impl<'a> Builder<'a> {
 
     /// Adds an option. False if there is no room for it; it is left out then.
     pub fn option(&mut self, code: u8, value: &[u8]) -> bool {
+        // What nearly every option is: short, and in its place.
+        if let Ok(length) = u8::try_from(value.len())
+            && self.room(Field::Options) >= value.len() + 2
+        {
+            self.out.extend_from_slice(&[code, length]);
+            self.out.extend_from_slice(value);
+            return true;
+        }
         let needed = size(value);
         if let Some(field) = FIELDS.into_iter().find(|field| self.room(*field) >= needed) {
             self.write(field, code, value);
