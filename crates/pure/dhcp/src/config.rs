@@ -25,7 +25,6 @@ use crate::identity::Seeded;
 /// else gets one. That is the server of a virtual network, whose addresses are decided elsewhere.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    pub(crate) server_id: Ipv4Addr,
     pub(crate) authoritative: bool,
     pub(crate) known_servers: Vec<Ipv4Addr>,
     pub(crate) classes: Vec<ClassSpec>,
@@ -78,7 +77,6 @@ impl ServerConfig {
         Ok(Self {
             own,
             names,
-            server_id: spec.server_id,
             authoritative: spec.authoritative,
             known_servers: spec.known_servers,
             classes: spec.classes,

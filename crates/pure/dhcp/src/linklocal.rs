@@ -149,6 +149,7 @@ impl LinkLocal {
         match step {
             Step::Send(arp) => out.push(LinkLocalAction::Arp(arp)),
             Step::Usable(arp) => {
+                self.conflicts = 0;
                 let words = format!("nobody else has {address}: it is used until a server gives another one");
                 out.extend([
                     LinkLocalAction::Explain(words),

@@ -47,6 +47,8 @@ use crate::time::{Instant, Now};
 /// What a port's key begins with: a relay's circuit, or a port of this host's switch.
 const PORT_RELAY: u8 = b'r';
 const PORT_INGRESS: u8 = b'i';
+/// The longest message that is looked at: what waits for a probe takes no more than this. No client sends half of it.
+const LONGEST: usize = 4096;
 
 /// A server of DHCP, without sockets, disk and clock.
 ///
@@ -91,16 +93,31 @@ struct Unused {
     next: u32,
 }
 
+impl Unused {
+    fn new(pools: &[(u32, u32)]) -> Self {
+        let next = pools.first().map_or(0, |(first, _)| *first);
+        Self { returned: VecDeque::new(), pool: 0, next }
+    }
+
+    /// An offer of an address was not taken. Clients that want certain addresses may bring one back again and again: before
+    /// there are more of them than addresses, all are looked through from the beginning instead.
+    fn put_back(&mut self, address: u32, pools: &[(u32, u32)]) {
+        let addresses: usize =
+            pools.iter().map(|(first, last)| usize::try_from(last - first).unwrap_or(usize::MAX)).sum();
+        if self.returned.len() > addresses {
+            *self = Self::new(pools);
+        } else {
+            self.returned.push_back(address);
+        }
+    }
+}
+
 impl Server {
     /// A server that has leased nothing yet. The seed is random: it keeps clients from choosing names that meet in tables.
     pub fn new(config: ServerConfig, now: Now, seed: u64) -> Self {
         let seed = Seeded(seed);
         let subnets = config.subnets.len();
-        let unused = config.subnets.iter().map(|subnet| Unused {
-            returned: VecDeque::new(),
-            pool: 0,
-            next: subnet.pools.first().map_or(0, |(first, _)| *first),
-        });
+        let unused = config.subnets.iter().map(|subnet| Unused::new(&subnet.pools));
         Self {
             unused: unused.collect(),
             config,
@@ -138,6 +155,9 @@ impl Server {
     }
 
     fn message(&mut self, bytes: &[u8], origin: Origin, turn: &mut Turn<'_>) {
+        if bytes.len() > LONGEST {
+            return turn.say(What::Ignore, None, None, Reason::TooLong(bytes.len()));
+        }
         let packet = match Packet::new_checked(bytes) {
             Ok(packet) => packet,
             Err(error) => return turn.say(What::Ignore, None, None, Reason::Unreadable(error)),

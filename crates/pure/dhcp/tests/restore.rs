@@ -245,21 +245,17 @@ proptest! {
     }
 }
 
+/// A plain message about an address.
+fn message(client: u8, kind: MessageType, address: u8) -> Step {
+    let (has, named, identified, unicast) = (false, false, false, false);
+    Step::Message { client, kind: kind.number(), address, has, named, identified, unicast, port: 0 }
+}
+
 #[test]
 fn an_address_whose_offer_lapsed_is_offered_again() {
     let mut world = World::new(false);
-    let discover = |client| Step::Message {
-        client,
-        kind: MessageType::Discover.number(),
-        address: 100,
-        has: false,
-        named: false,
-        identified: false,
-        unicast: false,
-        port: 0,
-    };
     for round in 0..5 {
-        (1..=5).for_each(|client| world.step(&discover(round * 5 + client)));
+        (1..=5).for_each(|client| world.step(&message(round * 5 + client, MessageType::Discover, 100)));
         let usage = world.server.usage()[0];
         assert_eq!((usage.offered, usage.free), (5, 0), "round {round}");
         world.step(&Step::Wait { seconds: 31 });
@@ -270,16 +266,6 @@ fn an_address_whose_offer_lapsed_is_offered_again() {
 #[test]
 fn a_pool_of_leases_that_ended_is_used_again_by_others() {
     let mut world = World::new(false);
-    let message = |client, kind: MessageType, address| Step::Message {
-        client,
-        kind: kind.number(),
-        address,
-        has: false,
-        named: false,
-        identified: false,
-        unicast: false,
-        port: 0,
-    };
     for client in 1..=40 {
         world.step(&message(client, MessageType::Discover, 100));
         let offered =
@@ -294,4 +280,18 @@ fn a_pool_of_leases_that_ended_is_used_again_by_others() {
         world.step(&Step::Wait { seconds: 31 });
     }
     assert!(world.log.len() >= 40);
+}
+
+#[test]
+fn who_wants_one_address_again_and_again_fills_no_memory() {
+    let mut world = World::new(false);
+    for _ in 0..200 {
+        world.step(&message(1, MessageType::Discover, 4));
+        world.step(&Step::Wait { seconds: 31 });
+    }
+    assert_eq!(world.server.usage()[0].free, 5);
+    for client in 1..=5 {
+        world.step(&message(client, MessageType::Discover, 100));
+    }
+    assert_eq!(world.server.usage()[0].offered, 5, "none was lost on the way");
 }

@@ -294,6 +294,7 @@ pub enum Reason {
     Suspect,
     // Why nothing was done.
     Unreadable(madang_wire::Error),
+    TooLong(usize),
     NotARequest,
     NoType,
     Nobody,

@@ -136,7 +136,7 @@ impl Server {
             return;
         }
         match self.table.by_address(address) {
-            None => self.unused[usize::from(subnet)].returned.push_back(address),
+            None => self.unused[usize::from(subnet)].put_back(address, &self.config.subnet(subnet).pools),
             Some(slot) => match self.table.lease(slot).state {
                 State::Bound | State::Declined => {}
                 State::Expired | State::Released | State::Vacant => self.table.set_free(slot),

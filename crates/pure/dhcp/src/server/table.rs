@@ -305,3 +305,39 @@ fn name_hash(pieces: &[Vec<Lease>], slot: u32, seed: Seeded) -> u64 {
 pub(super) fn mixed(address: u32, seed: Seeded) -> u64 {
     seed.hash_one(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_knows_whose_it_is_and_is_small() {
+        for length in 0..=16u8 {
+            for id in [None, Some(&[1, 2][..]), Some(&[7; 255])] {
+                let hardware = HardwareAddress::new(32, &vec![length; length.into()]).unwrap();
+                let lease = Lease::new(9, 0, &Who { hardware, client_id: id });
+                assert_eq!((lease.who().hardware, lease.who().client_id), (hardware, id));
+            }
+        }
+        assert!(size_of::<Lease>() <= 72, "{}", size_of::<Lease>());
+    }
+
+    #[test]
+    fn the_one_that_has_been_free_longest_comes_first() {
+        let who = Who { hardware: HardwareAddress::default(), client_id: None };
+        let mut table = Table::new(2, Seeded(1));
+        let slots: Vec<u32> = (0..5).map(|address| table.add(Lease::new(address, 1, &who))).collect();
+        slots.iter().for_each(|slot| table.set_free(*slot));
+        for taken in [2, 4, 2] {
+            table.set_taken(taken);
+        }
+        table.set_free(2);
+        let mut order = Vec::new();
+        while let Some(slot) = table.longest_free(1) {
+            table.set_taken(slot);
+            order.push(slot);
+        }
+        assert_eq!(order, [0, 1, 3, 2]);
+        assert_eq!(table.longest_free(0), None);
+    }
+}

@@ -24,6 +24,7 @@ impl fmt::Display for Reason {
                 write!(f, "{address} is reserved for the client: it gets that when it asks anew")
             }
             Self::Unreadable(error) => fmt::Display::fmt(error, f),
+            Self::TooLong(length) => write!(f, "it has {length} bytes, which is more than any client says"),
             Self::NotForServers(kind) => write!(f, "clients do not send {kind}"),
             Self::OtherServer(server) => write!(f, "it is for the server {server}"),
             Self::Malformed(what) => {
