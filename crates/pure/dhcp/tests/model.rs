@@ -53,6 +53,11 @@ enum Happening {
     Durable,
     Restart,
     ClockJump,
+    /// Who uses an address answers a probe.
+    Answer {
+        address: Ipv4Addr,
+        by: Mac,
+    },
     /// A client is switched off or on, politely or not.
     Switch {
         client: usize,
@@ -76,6 +81,8 @@ struct World {
     writing: bool,
     clients: Vec<Client>,
     by_mac: HashMap<Mac, usize>,
+    /// Who had which Ethernet address, the last one last.
+    macs: Vec<(usize, Mac)>,
     /// What the network does to messages, in percent.
     bad: u64,
     /// Addresses that clients use now.
@@ -114,6 +121,7 @@ impl World {
             writing: false,
             clients: Vec::new(),
             by_mac: HashMap::new(),
+            macs: Vec::new(),
             bad: 20,
             used: BTreeMap::new(),
             grants: 0,
@@ -121,19 +129,32 @@ impl World {
         };
         world.server = Server::new(world.config.clone(), world.time(), seed);
         for client in 0..clients {
-            let [.., a, b] = u32::try_from(client).unwrap().to_be_bytes();
-            let mac = Mac([2, 0, 0, 0, a, b]);
-            let mut spec = ClientSpec::new(mac);
-            spec.probing = (client % 3 == 0).then_some(Probing::QUICK);
-            spec.broadcast = client % 5 == 0;
-            spec.host_name = (client % 2 == 0).then(|| format!("host-{}", client % 50));
-            spec.client_id = (client % 4 == 0).then(|| vec![255, 0, 0, a, b, 7, 7]);
-            world.by_mac.insert(mac, client);
-            world.clients.push(Client::new(spec).unwrap());
+            let new = world.new_client(client);
+            world.clients.push(new);
             let at = world.random.below(20_000);
             world.plan(at, Happening::Switch { client, release: false });
         }
         world
+    }
+
+    /// A client that nobody has seen yet.
+    fn new_client(&mut self, client: usize) -> Client {
+        let [.., a, b] = u32::try_from(client).unwrap().to_be_bytes();
+        let [.., c, d] = u32::try_from(self.macs.len()).unwrap().to_be_bytes();
+        let mac = Mac([2, 0, c, d, a, b]);
+        let mut spec = ClientSpec::new(mac);
+        spec.probing = (client % 3 == 0).then_some(Probing::QUICK);
+        spec.broadcast = client % 5 == 0;
+        spec.host_name = (client % 2 == 0).then(|| format!("host-{}", client % 50));
+        spec.client_id = (client % 4 == 0).then(|| vec![255, c, d, a, b, 7, 7]);
+        self.by_mac.insert(mac, client);
+        self.macs.push((client, mac));
+        Client::new(spec).unwrap()
+    }
+
+    /// The Ethernet address of a client.
+    fn mac(&self, client: usize) -> Mac {
+        self.macs.iter().rfind(|(of, _)| *of == client).unwrap().1
     }
 
     fn time(&self) -> Now {
@@ -175,6 +196,7 @@ impl World {
                 let origin = Origin { link: 1, port: None, source: Ipv4Addr::UNSPECIFIED, unicast };
                 self.serve(Event::Message { bytes: &bytes, origin });
             }
+            Happening::Answer { address, by } => self.serve(Event::Answered { address, by: Some(by) }),
             Happening::ServerDeadline => {
                 if self.server.next_deadline().is_some_and(|at| at.0 <= self.now) {
                     self.serve(Event::Deadline);
@@ -194,6 +216,10 @@ impl World {
             }
             Happening::Switch { client, release } => {
                 if self.clients[client].state() == ClientState::Stopped {
+                    // Another one in its place, which the server does not know.
+                    if self.random.chance(30) {
+                        self.clients[client] = self.new_client(client);
+                    }
                     self.act(client, ClientEvent::Start);
                 } else {
                     self.act(client, ClientEvent::Stop { release });
@@ -206,6 +232,14 @@ impl World {
         let mut actions = Actions::new();
         let random = self.random.next();
         self.server.handle(event, self.time(), random, &mut actions);
+        for probe in &actions.probes {
+            // Who uses an address answers, sooner than the probe ends.
+            if let Some(client) = self.used.get(&probe.address) {
+                let by = self.mac(*client);
+                let wait = self.random.below(200);
+                self.plan(wait, Happening::Answer { address: probe.address, by });
+            }
+        }
         for reply in &actions.replies {
             let bytes = actions.message(reply).to_vec();
             match reply.after {
@@ -253,7 +287,8 @@ impl World {
         if let Destination::Client(address) = to {
             assert_ne!(address, Ipv4Addr::UNSPECIFIED);
         }
-        let client = self.by_mac[&header.hardware.mac().unwrap()];
+        let mac = header.hardware.mac().unwrap();
+        let client = self.by_mac[&mac];
         self.send(|| Happening::ToClient { client, bytes: bytes.clone() });
     }
 
@@ -321,8 +356,8 @@ impl World {
             self.server.leases(self.time()).map(|lease| (lease.address, lease)).collect();
         for (address, client) in &self.used {
             let lease = leases.get(address).unwrap_or_else(|| panic!("{address} of {client} is no lease"));
-            let Mac(mac) = *self.by_mac.iter().find(|(_, of)| *of == client).unwrap().0;
-            assert_eq!(lease.hardware, Some(HardwareAddress::ethernet(Mac(mac))), "{address}");
+            let mac = HardwareAddress::ethernet(self.mac(*client));
+            assert_eq!(lease.hardware, Some(mac), "{address}");
         }
     }
 }
