@@ -21,9 +21,9 @@ impl Server {
     /// The server that wrote these records, in the order in which they were written, or that of [`Self::records`].
     ///
     /// How long a lease goes on is known only from the wall clock, which may have jumped meanwhile. If it is behind, a lease
-    /// goes on for no longer than it was granted for. If it is ahead, leases seem to have ended that have not. So what ended
-    /// while no server ran still goes to the client that had it; another one gets it last, and only after a probe, even if
-    /// probes are turned off. If the probe finds the client that had it, its lease goes on.
+    /// goes on for no longer than it was granted for. If it is ahead, leases end too early. So what was granted before still
+    /// goes to the client that had it; another one gets it last, and only after a probe, even if probes are turned off. If
+    /// the probe finds the client that had it, its lease goes on.
     pub fn restore(
         config: ServerConfig,
         records: impl IntoIterator<Item = Record>,
@@ -53,7 +53,7 @@ impl Server {
         let expires = self.end_of(record, now);
         let over = expires <= self.clock.second(now.instant) || record.state == RecordState::Released;
         let lease = self.table.lease_mut(slot);
-        (lease.expires, lease.suspect) = (expires, over && record.state != RecordState::Released);
+        (lease.expires, lease.suspect) = (expires, record.state != RecordState::Released);
         if record.state == RecordState::Declined {
             if !over {
                 lease.hold(&who);
