@@ -203,7 +203,8 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
     /// How long a probe waits for an answer before an address is offered to a client that did not have it last, in
-    /// milliseconds; none: without a probe. An address that was leased before the server started is probed even so.
+    /// milliseconds; none: without a probe. An address that its last client may still use is probed even so: one that was leased
+    /// before the server started, or given back.
     pub probe: Option<u64>,
     /// How long an offer is kept for its client, in milliseconds.
     pub offer: u64,

@@ -79,6 +79,8 @@ impl Server {
         let lease = self.table.lease(slot);
         turn.tell(What::Release, &lease.who(), Some(lease.ipv4()), reason);
         self.set_ended(slot, State::Released, turn.now);
+        // The message may be old, and the client back already; or an operator errs.
+        self.table.lease_mut(slot).suspect = true;
         self.commit(slot, RecordState::Released, turn);
     }
 

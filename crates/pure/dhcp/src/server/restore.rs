@@ -53,7 +53,7 @@ impl Server {
         let expires = self.end_of(record, now);
         let over = expires <= self.clock.second(now.instant) || record.state == RecordState::Released;
         let lease = self.table.lease_mut(slot);
-        (lease.expires, lease.suspect) = (expires, record.state != RecordState::Released);
+        (lease.expires, lease.suspect) = (expires, true);
         if record.state == RecordState::Declined {
             if !over {
                 lease.hold(&who);

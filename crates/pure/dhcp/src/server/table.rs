@@ -40,7 +40,8 @@ pub(super) struct Lease {
     pub(super) address: u32,
     pub(super) subnet: u16,
     pub(super) state: State,
-    /// Whether its end is known from the wall clock alone: then somebody may well use it still.
+    /// Whether its client may still use the address when the lease is over: its end is known from the wall clock alone, or
+    /// from a message that may be old.
     pub(super) suspect: bool,
     pub(super) expires: Second,
     /// When it is next looked at; [`NEVER`] if it is not.
