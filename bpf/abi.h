@@ -168,7 +168,9 @@ struct endpoint {
 	/* Through which NAT it has a public address of its own; 0: none. */
 	__u32 nat;
 	__u8 mac[6];
-	__u8 pad[2];
+	/* Whether its end is one of the host's own interfaces. */
+	__u8 of_host;
+	__u8 pad;
 };
 
 struct class_key {

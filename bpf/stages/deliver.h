@@ -20,6 +20,8 @@ struct exit {
 	__u8 mac[6];
 	/* The largest IP packet; 0: any. */
 	__u16 mtu;
+	/* The other end of the port is in the namespace of this one. */
+	__u8 of_host;
 };
 
 /* To an instance; 0 or a drop reason. */
@@ -33,6 +35,7 @@ static __always_inline int exit_to_instance(struct exit *exit, __u32 vpc, __u32 
 	if (!endpoint)
 		return DROP_NO_INSTANCE;
 	exit->ifindex = endpoint->port;
+	exit->of_host = endpoint->of_host;
 	copy_mac(exit->mac, endpoint->mac);
 	return 0;
 }
@@ -263,7 +266,8 @@ static __always_inline int leave(struct __sk_buff *skb, __u32 vpc, const struct 
 
 	if (vpc != OUTSIDE) {
 		tell(skb, VERDICT_TO_PORT, exit->ifindex, 0);
-		return bpf_redirect_peer(exit->ifindex, 0);
+		/* The quick way leads to another namespace only. */
+		return exit->of_host ? bpf_redirect(exit->ifindex, 0) : bpf_redirect_peer(exit->ifindex, 0);
 	}
 	tell(skb, VERDICT_TO_UPLINK, exit->ifindex, exit->next_hop);
 	return bpf_redirect_neigh(exit->ifindex, &next_hop, sizeof(next_hop), 0);

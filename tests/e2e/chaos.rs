@@ -11,7 +11,7 @@ use crate::lifecycle::PAIR;
 const DEATHS: u32 = 100;
 
 /// Numbered datagrams, a thousand a second, until told to stop.
-fn send(from: &UdpSocket, sent: &AtomicU64, stop: &AtomicBool) {
+pub(crate) fn send(from: &UdpSocket, sent: &AtomicU64, stop: &AtomicBool) {
     let start = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let number = sent.load(Ordering::Relaxed);
@@ -23,7 +23,7 @@ fn send(from: &UdpSocket, sent: &AtomicU64, stop: &AtomicBool) {
 }
 
 /// Every number that arrives, in order or not.
-fn receive(to: &UdpSocket, stop: &AtomicBool) -> Vec<u64> {
+pub(crate) fn receive(to: &UdpSocket, stop: &AtomicBool) -> Vec<u64> {
     to.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket option");
     let mut numbers = Vec::new();
     let mut buffer = [0; 8];

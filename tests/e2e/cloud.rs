@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -100,6 +100,16 @@ impl Cloud {
     pub(crate) fn kill_daemon(&mut self) {
         if let Some(mut child) = self.daemon.take() {
             child.kill().expect("the daemon was running");
+            child.wait().expect("a child can be waited for");
+        }
+    }
+
+    /// Ends the daemon as a service manager does.
+    pub(crate) fn end_daemon(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .expect("the daemon was running");
             child.wait().expect("a child can be waited for");
         }
     }
@@ -215,6 +225,21 @@ impl Cloud {
     /// A UDP socket inside an instance.
     pub(crate) fn udp(&self, instance: &str, address: &str) -> UdpSocket {
         self.inside(instance, || UdpSocket::bind(address)).expect("the address is the instance's")
+    }
+
+    /// An open TCP connection from inside an instance to a listener that there is, as soon as there is a way.
+    pub(crate) fn connection(&self, from: &str, listener: &TcpListener) -> (TcpStream, TcpStream) {
+        let to = listener.local_addr().expect("it has an address");
+        let connect = || TcpStream::connect_timeout(&to, Duration::from_secs(2));
+        let mut stream = None;
+        let is_open = || {
+            stream = self.inside(from, connect).ok();
+            stream.is_some()
+        };
+        assert!(eventually(is_open), "{from} does not reach {to}\n{}", self.evidence());
+        let (theirs, _) = listener.accept().expect("its other end");
+        theirs.set_read_timeout(Some(Duration::from_secs(5))).expect("a time");
+        (stream.expect("it is open"), theirs)
     }
 
     /// Tries a TCP connection from inside an instance.

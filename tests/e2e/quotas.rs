@@ -1,8 +1,7 @@
 //! Nobody takes all connections, and what runs out is told.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::net::{TcpListener, UdpSocket};
 
 use crate::cloud::{Cloud, can_run, eventually};
 use crate::lifecycle::PAIR;
@@ -17,19 +16,7 @@ fn an_instance_that_opens_too_much_harms_nobody_else() {
         PAIR.split("---\n").last().expect("b").replace("name: b", "name: c").replace("2.10", "2.11");
     cloud.up(&format!("{PAIR}---\n{another}"));
     let listener = cloud.inside("b", || TcpListener::bind("10.0.2.10:7000")).expect("a listener");
-    let to = "10.0.2.10:7000".parse().expect("an address");
-    let open = || cloud.inside("a", || TcpStream::connect_timeout(&to, Duration::from_secs(2)));
-    let mut stream = None;
-    assert!(
-        eventually(|| {
-            stream = open().ok();
-            stream.is_some()
-        }),
-        "{}",
-        cloud.evidence()
-    );
-    let (mut ours, (mut theirs, _)) =
-        (stream.expect("it is open"), listener.accept().expect("its other end"));
+    let (mut ours, mut theirs) = cloud.connection("a", &listener);
 
     // Twice as many flows as it may have.
     cloud.inside("a", || {
@@ -44,7 +31,6 @@ fn an_instance_that_opens_too_much_harms_nobody_else() {
     assert!(eventually(|| drops().contains("instanceQuota")), "{}\n{}", drops(), cloud.evidence());
     ours.write_all(b"still open").expect("it is sent");
     let mut read = [0; 10];
-    theirs.set_read_timeout(Some(Duration::from_secs(5))).expect("a time");
     theirs.read_exact(&mut read).expect("what is open goes on");
     assert!(!cloud.connects("a", "10.0.2.10:7000"), "it gets no more");
     assert!(cloud.connects("c", "10.0.2.10:7000"), "others do: {}", cloud.evidence());

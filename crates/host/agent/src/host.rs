@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use madang_addr::Mac;
-use madang_compile::{Desired, PortSpec};
+use madang_addr::{Mac, Prefix};
+use madang_compile::{Desired, End, Instance, PortSpec};
 use madang_compute::ObservedWorkload;
 use madang_datapath::{PortId, UplinkId};
-use madang_kernel::Netlink;
 use madang_kernel::datapath::{Attached, Datapath};
 use madang_kernel::guard::Guard;
 use madang_kernel::link::{Link, Links};
-use madang_kernel::port::{GUEST_LINK, Port};
-use madang_kernel::{Layout, netns};
+use madang_kernel::port::{self, GUEST_LINK, Port};
+use madang_kernel::{Changes, Layout, Netlink, netns};
 use madang_plan::{Action, HostObserved, ObservedPort, ObservedUplink, Plan};
 
 use crate::runtime::chain;
@@ -23,8 +22,6 @@ use crate::world::World;
 const COLLECT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 /// How many expired entries are many.
 const MUCH: usize = 512;
-/// How often the firewall's table is looked at, when nothing of ours has changed in it.
-const GUARD: Duration = Duration::from_secs(15);
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -51,8 +48,8 @@ pub(crate) struct Host {
     layout: Layout,
     datapath: Datapath,
     guard: Guard,
-    /// What the firewall's table was last seen to hold, and when.
-    guarded: Option<(BTreeSet<String>, Instant)>,
+    /// What the firewall's table was last seen to hold, and what tells of changes of it since.
+    guarded: Option<(BTreeSet<String>, Changes)>,
     /// The Ethernet addresses of the instances' ends, which nobody changes from here.
     macs: BTreeMap<String, (PortId, Mac)>,
     watched: Option<Links>,
@@ -90,7 +87,7 @@ impl Host {
         let known = world.network.instances.keys().chain(&namespaces).collect::<BTreeSet<_>>();
         for uid in known {
             if let Some(link) = links.get(&self.layout.port_name(uid)) {
-                ports.insert(uid.clone(), self.observed_port(uid, link, &attached, world));
+                ports.insert(uid.clone(), self.observed_port(uid, link, &attached, world)?);
             }
         }
         let uplinks = links.values().filter(|link| {
@@ -126,28 +123,39 @@ impl Host {
         link: &Link,
         attached: &BTreeMap<u32, Attached>,
         world: &World,
-    ) -> ObservedPort {
+    ) -> Result<ObservedPort> {
         let port = PortId(link.index);
+        let instance = world.network.instances.get(uid);
+        let of_host = instance.filter(|instance| instance.process.is_none());
         let mac = match self.macs.get(uid).filter(|(of, _)| *of == port) {
             Some((_, mac)) => *mac,
-            None => self.look_up_mac(uid, port).unwrap_or_else(|_| {
-                // Not known is not wrong: it is looked at again in the next turn.
-                world.network.instances.get(uid).map(|instance| instance.mac).unwrap_or_default()
-            }),
+            // Not known is not wrong: it is looked at again in the next turn.
+            None => self
+                .look_up_mac(uid, port, of_host.is_some())
+                .unwrap_or_else(|_| instance.map(|instance| instance.mac).unwrap_or_default()),
         };
-        ObservedPort {
+        Ok(ObservedPort {
             name: link.alias.clone().unwrap_or_else(|| uid.to_owned()),
             port,
             complete: link.alias.is_some(),
             mac,
             mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
-            up: link.up,
+            up: Port::is_up(link),
             attached: attached.get(&link.index) == Some(&Attached::Port),
-        }
+            reaches: of_host.map_or_else(|| Ok(BTreeSet::new()), |host| self.reached(uid, host))?,
+        })
     }
 
-    fn look_up_mac(&mut self, uid: &str, port: PortId) -> Result<Mac> {
-        let mac = guest_mac(&self.layout, uid)?;
+    /// What the host reaches by its end of a port.
+    fn reached(&self, uid: &str, instance: &Instance) -> Result<BTreeSet<Prefix>> {
+        let name = self.layout.host_end_name(uid);
+        let look = |mut netlink| port::reached(&mut netlink, &name, instance.address, instance.gateway);
+        Netlink::open().and_then(look).map_err(|e| chain(&e))
+    }
+
+    fn look_up_mac(&mut self, uid: &str, port: PortId, of_host: bool) -> Result<Mac> {
+        let name = self.layout.host_end_name(uid);
+        let mac = end_mac(&self.layout, uid, if of_host { &name } else { GUEST_LINK })?;
         self.macs.insert(uid.to_owned(), (port, mac));
         Ok(mac)
     }
@@ -156,18 +164,22 @@ impl Host {
     fn keep_guard(&mut self, desired: &Desired, observed: &HostObserved) -> Result<bool> {
         let uids = desired.ports.iter().map(|port| &port.uid).chain(observed.ports.keys());
         let names: BTreeSet<String> = uids.map(|uid| self.layout.port_name(uid)).collect();
-        let fresh =
-            self.guarded.as_ref().is_some_and(|(held, when)| *held == names && when.elapsed() < GUARD);
-        if fresh {
-            return Ok(false);
-        }
+        // What is changed while it is looked at is told afterwards.
+        let (before, changes) = match self.guarded.take() {
+            Some((held, changes)) if !changes.any() && held == names => {
+                self.guarded = Some((held, changes));
+                return Ok(false);
+            }
+            Some((held, changes)) => (Some(held), changes),
+            None => (None, Changes::of_firewall().map_err(|e| chain(&e))?),
+        };
         let held = self.guard.observe().map_err(|e| chain(&e))?;
         let differs = held.as_ref() != Some(&names) && !(held.is_none() && names.is_empty());
         if differs {
             self.guard.ensure(&names).map_err(|e| chain(&e))?;
         }
-        let ours = self.guarded.as_ref().is_some_and(|(ours, _)| *ours == names);
-        self.guarded = Some((names, Instant::now()));
+        let ours = before.is_some_and(|ours| ours == names);
+        self.guarded = Some((names, changes));
         Ok(differs && ours)
     }
 
@@ -237,6 +249,7 @@ impl Host {
         let said = |error: madang_kernel::Error| chain(&error);
         match action {
             Action::CreateNamespace { uid, .. } => netns::create(&self.layout.netns(uid)).map_err(said),
+            Action::BindHost { uid, .. } => netns::bind_current(&self.layout.netns(uid)).map_err(said),
             Action::DeleteNamespace { uid } => netns::delete(&self.layout.netns(uid)).map_err(said),
             Action::CreatePort(spec) => self.create_port(spec),
             Action::DeletePort { uid, port, .. } => self.delete_port(uid, *port),
@@ -250,7 +263,7 @@ impl Host {
             }
             Action::SetPortUp { uid, .. } => {
                 let link = self.port_link(uid)?;
-                Netlink::open().and_then(|mut netlink| netlink.set_up(&link, true)).map_err(said)
+                Netlink::open().and_then(|mut netlink| Port::set_up(&mut netlink, &link)).map_err(said)
             }
             Action::AttachUplink { interface } => {
                 let link = expect_link(interface)?;
@@ -269,6 +282,11 @@ impl Host {
     }
 
     fn create_port(&mut self, spec: &PortSpec) -> Result<()> {
+        let name = self.layout.host_end_name(&spec.uid);
+        let end = match &spec.end {
+            End::Instance => port::End::Instance,
+            End::Host(reaches) => port::End::Host { name: &name, reaches },
+        };
         let port = Port {
             name: &self.layout.port_name(&spec.uid),
             alias: &spec.name,
@@ -277,6 +295,7 @@ impl Host {
             length: spec.subnet.length(),
             gateway: spec.gateway,
             mtu: u32::from(spec.mtu),
+            end,
         };
         let mut netlink = Netlink::open().map_err(|e| chain(&e))?;
         let link = port.create(&mut netlink, &self.layout.netns(&spec.uid)).map_err(|e| chain(&e))?;
@@ -335,6 +354,7 @@ pub(crate) fn subject(action: &Action) -> Option<&str> {
         | Action::DeletePort { uid, .. }
         | Action::DeleteNamespace { uid }
         | Action::CreateNamespace { uid, .. }
+        | Action::BindHost { uid, .. }
         | Action::NamePort { uid, .. }
         | Action::AttachPort { uid, .. }
         | Action::SetPortUp { uid, .. }
@@ -349,8 +369,8 @@ fn expect_link(name: &str) -> Result<Link> {
 }
 
 /// The Ethernet address of the instance's end; all zeroes if there is no such end.
-fn guest_mac(layout: &Layout, uid: &str) -> Result<Mac> {
-    let link = Netlink::open_in(&layout.netns(uid)).and_then(|mut netlink| netlink.link(GUEST_LINK));
+fn end_mac(layout: &Layout, uid: &str, name: &str) -> Result<Mac> {
+    let link = Netlink::open_in(&layout.netns(uid)).and_then(|mut netlink| netlink.link(name));
     Ok(link.map_err(|e| chain(&e))?.and_then(|link| link.mac).unwrap_or_default())
 }
 

@@ -350,7 +350,7 @@ impl Loop {
         let verdict = match resource {
             Resource::Instance(instance) => {
                 let uid = instance.metadata.uid.as_deref().unwrap_or_default();
-                return self.instance(uid, node, facts, turn);
+                return self.instance((uid, instance.spec.host.is_some()), node, facts, turn);
             }
             Resource::InstanceGroup(group) => {
                 let report = turn.groups.get(group.metadata.uid.as_deref().unwrap_or_default());
@@ -432,7 +432,13 @@ impl Loop {
         Ok(())
     }
 
-    fn instance(&self, uid: &str, node: &str, facts: &Facts, turn: &mut Turn) -> (Verdict, More) {
+    fn instance(
+        &self,
+        (uid, is_host): (&str, bool),
+        node: &str,
+        facts: &Facts,
+        turn: &mut Turn,
+    ) -> (Verdict, More) {
         let process = facts.processes.get(uid);
         let known = InstanceFacts {
             node: node.to_owned(),
@@ -456,6 +462,14 @@ impl Loop {
                     Verdict::not_ready("Starting", "its process is starting")
                 }
             },
+            (None, None) if is_host && port => {
+                let name = self.agent.layout.host_end_name(uid);
+                Verdict::ready("Connected", format!("this host reaches the VPC by its interface {name}"))
+            }
+            (None, None) if is_host => {
+                turn.busy = true;
+                Verdict::not_ready("Creating", "the interface of this host is being made")
+            }
             (None, _) => {
                 turn.busy |= !self.workloads.is_busy(uid);
                 Verdict::not_ready("Creating", "its port and its process are being made")

@@ -81,12 +81,12 @@ impl Services {
         };
         let resolvers = self.resolvers();
         let told = Told { world: Arc::clone(world), host: host.clone() };
-        let names = self.names.keep(namespace, (told.clone(), resolvers.clone()), || Briefing {
+        let names = self.names.keep(namespace, &(told.clone(), resolvers.clone()), || Briefing {
             directory: directory(&world.network, host),
-            resolvers,
+            resolvers: resolvers.clone(),
         });
         let metadata = match self.key.get() {
-            Ok(key) => self.metadata.keep(namespace, told, || identities(world, host, key)),
+            Ok(key) => self.metadata.keep(namespace, &told, || identities(world, host, key.clone())),
             Err(trouble) => Some(trouble),
         };
         names.into_iter().chain(metadata).collect()

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use madang_addr::Prefix;
+
 /// An operation on the kernel that failed: which one, on what, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -27,6 +29,16 @@ pub enum Error {
         subject: String,
         /// Why the answer is none.
         detail: String,
+    },
+    /// A way to addresses is there already.
+    #[error("this host already has a way to {to}, by {by}, and {wanted} would take addresses of it away")]
+    RouteTaken {
+        /// Where it leads.
+        to: Prefix,
+        /// The interface, or what it is.
+        by: String,
+        /// What was to be reached otherwise.
+        wanted: Prefix,
     },
     /// There is no link of this name.
     #[error("there is no network interface {name:?}")]

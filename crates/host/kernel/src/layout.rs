@@ -54,6 +54,11 @@ impl Layout {
         format!("md{:08x}", hash(&format!("{}/{uid}", self.tag)) & 0xffff_ffff)
     }
 
+    /// The name of the other end of a port of the host itself: `mh` and the same 8 characters.
+    pub fn host_end_name(&self, uid: &str) -> String {
+        self.port_name(uid).replacen("md", "mh", 1)
+    }
+
     /// The file that an instance's network namespace is bound to.
     pub fn netns(&self, uid: &str) -> PathBuf {
         self.run_dir().join("netns").join(uid)

@@ -3,6 +3,7 @@
 //! Thin and synchronous: each function does one thing of the kernel's and says what failed, on what, and why.
 
 pub mod cgroup;
+mod changes;
 pub mod datapath;
 mod error;
 pub mod features;
@@ -13,8 +14,10 @@ mod netlink;
 pub mod netns;
 pub mod port;
 pub mod process;
+pub mod route;
 pub mod sysctl;
 
+pub use changes::Changes;
 pub use error::{Error, Result};
 pub use guard::Guard;
 pub use layout::Layout;

@@ -1,7 +1,7 @@
-//! Network interfaces, their addresses and routes.
+//! Network interfaces and their addresses.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use madang_addr::{Mac, Prefix};
@@ -9,12 +9,10 @@ use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
-};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
 
+use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::netlink::{Mode, Netlink, Purpose};
 
@@ -71,20 +69,20 @@ pub struct Veth<'a> {
 /// All interfaces, listed anew only when the kernel has told of a change.
 #[derive(Debug)]
 pub struct Links {
-    changes: Netlink,
+    changes: Changes,
     known: Option<BTreeMap<String, Link>>,
 }
 
 impl Links {
     /// Those of the network namespace of the calling thread.
     pub fn watch() -> Result<Self> {
-        Ok(Self { changes: Netlink::open_for_changes()?, known: None })
+        Ok(Self { changes: Changes::of_links()?, known: None })
     }
 
     /// They, by name.
     pub fn now(&mut self) -> Result<&BTreeMap<String, Link>> {
         // What changes from here on is told again.
-        let known = self.known.take().filter(|_| !self.changes.has_changes());
+        let known = self.known.take().filter(|_| !self.changes.any());
         let known = match known {
             Some(known) => known,
             None => Netlink::open()?.links()?.into_iter().map(|link| (link.name.clone(), link)).collect(),
@@ -175,6 +173,15 @@ impl Netlink {
         self.request(purpose, Mode::Act, RouteNetlinkMessage::SetLink(message)).map(drop)
     }
 
+    /// Gives an interface this Ethernet address.
+    pub fn set_mac(&mut self, link: &Link, mac: Mac) -> Result<()> {
+        let mut message = of_index(link.index);
+        message.attributes.push(LinkAttribute::Address(mac.0.to_vec()));
+        let purpose =
+            Purpose { operation: "set the Ethernet address of network interface", subject: &link.name };
+        self.request(purpose, Mode::Act, RouteNetlinkMessage::SetLink(message)).map(drop)
+    }
+
     /// Deletes an interface, and the other end with it. Whether there was one.
     pub fn delete_link(&mut self, name: &str) -> Result<bool> {
         let Some(link) = self.link(name)? else { return Ok(false) };
@@ -215,34 +222,6 @@ impl Netlink {
         self.request(purpose, Mode::Create, RouteNetlinkMessage::NewAddress(message)).map(drop)
     }
 
-    /// Adds a route through a gateway that the interface reaches.
-    pub fn add_route(&mut self, link: &Link, to: Prefix, gateway: IpAddr) -> Result<()> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(to.address());
-        message.header.destination_prefix_length = to.length();
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
-        message.header.protocol = RouteProtocol::Static;
-        message.header.scope = RouteScope::Universe;
-        message.header.kind = RouteType::Unicast;
-        message.attributes =
-            vec![RouteAttribute::Oif(link.index), RouteAttribute::Gateway(RouteAddress::from(gateway))];
-        if to.length() > 0 {
-            message.attributes.push(RouteAttribute::Destination(RouteAddress::from(to.address())));
-        }
-        let subject = format!("{to} by {gateway} on network interface {}", link.name);
-        let purpose = Purpose { operation: "add route", subject: &subject };
-        self.request(purpose, Mode::Create, RouteNetlinkMessage::NewRoute(message)).map(drop)
-    }
-
-    /// Adds the default route of the gateway's family.
-    pub fn add_default_route(&mut self, link: &Link, gateway: IpAddr) -> Result<()> {
-        let any: IpAddr = match gateway {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.add_route(link, Prefix::containing(any, 0).expect("a length of 0 fits every family"), gateway)
-    }
-
     /// Every interface with its addresses, by name.
     pub fn interfaces(&mut self) -> Result<BTreeMap<String, (Link, Vec<LinkAddress>)>> {
         let addresses = self.addresses()?;
@@ -261,7 +240,7 @@ fn of_index(index: u32) -> LinkMessage {
     message
 }
 
-fn family(address: IpAddr) -> AddressFamily {
+pub(crate) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 

@@ -21,8 +21,6 @@ const NLM_F_DUMP_INTR: u16 = 16;
 const DUMP_TRIES: usize = 8;
 /// The type of the attribute with the kernel's own words (`NLMSGERR_ATTR_MSG`).
 const EXTENDED_ACK_TEXT: u16 = 1;
-/// Whoever is in this group is told of interfaces (`RTNLGRP_LINK`).
-const LINKS: u32 = 1;
 /// How long a netlink message's header is.
 const HEADER: usize = 16;
 
@@ -67,36 +65,12 @@ impl Netlink {
         open().map(|socket| Self { socket, sequence: 0 }).map_err(|source| purpose.failed(source, None))
     }
 
-    /// Connects to the network namespace of the calling thread, to be told when an interface changes.
-    pub(crate) fn open_for_changes() -> Result<Self> {
-        let mut netlink = Self::open()?;
-        let purpose = Purpose { operation: "watch", subject: "the network interfaces" };
-        let socket = &mut netlink.socket;
-        socket
-            .add_membership(LINKS)
-            .and_then(|()| socket.set_non_blocking(true))
-            .map_err(|source| purpose.failed(source, None))?;
+    /// The same, for lists of which only a part is asked for.
+    pub(crate) fn open_choosing() -> Result<Self> {
+        let netlink = Self::open()?;
+        let purpose = Purpose { operation: "open", subject: "a netlink socket that chooses" };
+        netlink.socket.set_netlink_get_strict_chk(true).map_err(|source| purpose.failed(source, None))?;
         Ok(netlink)
-    }
-
-    /// Whether something has been told since the last time, or was too much to be told.
-    pub(crate) fn has_changes(&self) -> bool {
-        let mut any = false;
-        let mut buffer = [0_u8; 256];
-        loop {
-            // What it says is of no interest, so it may be cut.
-            match self.socket.recv(&mut buffer.as_mut_slice(), 0) {
-                Ok(_) => any = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return any,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    any = true;
-                    if error.raw_os_error() != Some(rustix::io::Errno::NOBUFS.raw_os_error()) {
-                        return any;
-                    }
-                }
-            }
-        }
     }
 
     /// Connects to the network namespace that is bound to this file.
@@ -165,7 +139,7 @@ impl Netlink {
 }
 
 impl Purpose<'_> {
-    fn failed(self, source: io::Error, detail: Option<String>) -> Error {
+    pub(crate) fn failed(self, source: io::Error, detail: Option<String>) -> Error {
         Error::Netlink { operation: self.operation, subject: self.subject.to_owned(), detail, source }
     }
 

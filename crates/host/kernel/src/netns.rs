@@ -26,6 +26,18 @@ const MOST_MOUNTS: usize = 64;
 ///
 /// What a creation that broke off left at the path is used again; a namespace that is bound there already is an error.
 pub fn create(path: &Path) -> Result<()> {
+    bind(path, || {
+        unshare_network().map_err(|errno| Error::file("create a network namespace for", path)(errno.into()))
+    })
+}
+
+/// Binds the network namespace of the calling thread to this file; else as [`create`].
+pub fn bind_current(path: &Path) -> Result<()> {
+    bind(path, || Ok(()))
+}
+
+/// Binds the namespace that a thread is in, after it has done this.
+fn bind(path: &Path, move_there: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     if is_bound(path) {
         return Err(Error::file("create a network namespace at", path)(ErrorKind::AlreadyExists.into()));
     }
@@ -34,8 +46,7 @@ pub fn create(path: &Path) -> Result<()> {
     }
     fs::File::create(path).map_err(Error::file("create", path))?;
     let made = on_thread(path, || {
-        unshare_network()
-            .map_err(|errno| Error::file("create a network namespace for", path)(errno.into()))?;
+        move_there()?;
         mount_bind(OWN, path).map_err(|errno| Error::file("bind a network namespace to", path)(errno.into()))
     });
     made.flatten().inspect_err(|_| drop(fs::remove_file(path)))

@@ -51,7 +51,14 @@ fn tables(ports: [u32; 2], uplink: u32, rules: u32) -> Tables {
         tables
             .ports
             .insert(PortId(port), Port { vpc, address: address.into(), mac: GATEWAY_MAC, subnet, gateway });
-        let endpoint = Endpoint { port: PortId(port), mac: GATEWAY_MAC, policy, routes: table, nat: None };
+        let endpoint = Endpoint {
+            port: PortId(port),
+            mac: GATEWAY_MAC,
+            policy,
+            routes: table,
+            nat: None,
+            of_host: false,
+        };
         own.endpoints.insert(address.into(), endpoint);
     }
     own.routes.insert((table, "10.0.0.0/16".parse().unwrap()), Route::Local);

@@ -39,7 +39,14 @@ fn tables() -> Tables {
         let own = tables.vpcs.entry(vpc).or_default();
         own.endpoints.insert(
             address,
-            Endpoint { port, mac, policy: PolicyId(3), routes: RouteTableId(4), nat: Some(NatId(5)) },
+            Endpoint {
+                port,
+                mac,
+                policy: PolicyId(3),
+                routes: RouteTableId(4),
+                nat: Some(NatId(5)),
+                of_host: false,
+            },
         );
         own.endpoints.insert(
             ip("10.0.0.5"),
@@ -49,6 +56,7 @@ fn tables() -> Tables {
                 policy: PolicyId(3),
                 routes: RouteTableId(4),
                 nat: Some(NatId(5)),
+                of_host: true,
             },
         );
         for (prefix, class) in [("0.0.0.0/0", 1), ("10.0.0.0/25", 2), ("10.0.0.4/32", 3)] {
@@ -290,7 +298,16 @@ fn a_filter_that_somebody_took_away_is_put_back() {
     let has_filter = || support::run("tc filter show dev v0 ingress").contains("from_port");
     assert!(has_filter());
 
+    let index = support::ifindex("v0");
+    assert_eq!(datapath.attached().unwrap(), [(index, Attached::Port)].into());
     support::run("tc qdisc del dev v0 clsact");
+    assert!(datapath.attached().unwrap().is_empty(), "it is seen at once");
+    datapath.attach_port(index).unwrap();
+    assert!(has_filter());
+    support::run("tc filter del dev v0 ingress");
+    assert!(datapath.attached().unwrap().is_empty());
+
+    // Or while nobody looks.
     assert!(!has_filter());
     drop(datapath);
     let mut datapath = Datapath::open(&private.layout, &options).unwrap();

@@ -129,7 +129,14 @@ impl Net {
             let gateway = subnet.nth(1).unwrap();
             let port = PortId(id);
             tables.ports.insert(port, Port { vpc: VPC, address: address.into(), mac, subnet, gateway });
-            let endpoint = Endpoint { port, mac, policy: PolicyId(1), routes: RouteTableId(1), nat: None };
+            let endpoint = Endpoint {
+                port,
+                mac,
+                policy: PolicyId(1),
+                routes: RouteTableId(1),
+                nat: None,
+                of_host: false,
+            };
             own.endpoints.insert(address.into(), endpoint);
         }
         own.classes.insert("10.0.0.0/16".parse().unwrap(), ClassId(1));

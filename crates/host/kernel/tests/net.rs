@@ -78,7 +78,16 @@ impl Drop for World {
 }
 
 fn port<'a>(name: &'a str) -> Port<'a> {
-    Port { name, alias: "web-1", mac: MAC, address: ADDRESS, length: 24, gateway: GATEWAY, mtu: 1400 }
+    Port {
+        name,
+        alias: "web-1",
+        mac: MAC,
+        address: ADDRESS,
+        length: 24,
+        gateway: GATEWAY,
+        mtu: 1400,
+        end: End::Instance,
+    }
 }
 
 fn inode(path: &Path) -> u64 {

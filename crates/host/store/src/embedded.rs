@@ -59,7 +59,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { kept_events: KEPT_EVENTS, kept_bytes: KEPT_BYTES, cache: 64 << 20, journal: 16 << 20 }
+        Self { kept_events: KEPT_EVENTS, kept_bytes: KEPT_BYTES, cache: 8 << 20, journal: 16 << 20 }
     }
 }
 

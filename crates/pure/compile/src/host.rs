@@ -1,6 +1,6 @@
 //! What one host must have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -69,6 +69,17 @@ pub struct PortSpec {
     pub gateway: IpAddr,
     /// The largest IP packet.
     pub mtu: u16,
+    /// Whose the other end is.
+    pub end: End,
+}
+
+/// Whose the end of a port is that is not the datapath's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// An instance's: in a namespace of its own, with all that it has for a way.
+    Instance,
+    /// The host's: beside its other interfaces. These addresses and no others it reaches by it: those of the VPC.
+    Host(BTreeSet<Prefix>),
 }
 
 /// What an instance runs.
@@ -120,9 +131,9 @@ impl Network {
     pub fn for_host(&self, host: &Host) -> Desired {
         let mut desired = Desired {
             origins: self.origins.clone(),
-            ports: self.instances.values().map(port_spec).chain(self.services()).collect(),
+            ports: self.instances.values().map(|i| self.port_spec(i)).chain(self.services()).collect(),
             uplinks: self.uplinks.values().cloned().collect(),
-            workloads: self.instances.values().map(|instance| self.workload(instance)).collect(),
+            workloads: self.instances.values().filter_map(|instance| self.workload(instance)).collect(),
             tables: Tables { outside: self.outside(host), ..Tables::default() },
         };
         for (uid, port) in &host.ports {
@@ -149,11 +160,14 @@ impl Network {
     }
 
     fn add_port(&self, desired: &mut Desired, instance: &Instance, id: PortId) {
-        let Instance { vpc, address, mac, subnet, gateway, policy, routes, nat, .. } = instance.clone();
+        let Instance { vpc, address, mac, subnet, gateway, policy, routes, nat, process, .. } =
+            instance.clone();
         let port = Port { vpc, address, mac, subnet, gateway };
         desired.tables.ports.insert(id, port);
         let tables = desired.tables.vpcs.entry(vpc).or_insert_with(|| self.vpc_tables(vpc));
-        tables.endpoints.insert(address, Endpoint { port: id, mac, policy, routes, nat });
+        tables
+            .endpoints
+            .insert(address, Endpoint { port: id, mac, policy, routes, nat, of_host: process.is_none() });
         let because = vec![Origin::new(Kind::Instance, &instance.name, "")];
         desired.origins.insert(Entry::Port(id), because.clone());
         desired.origins.insert(Entry::Endpoint(vpc, address), because);
@@ -187,14 +201,23 @@ impl Network {
         }
     }
 
-    fn workload(&self, instance: &Instance) -> WorkloadSpec {
+    fn port_spec(&self, instance: &Instance) -> PortSpec {
+        let Instance { uid, name, vpc, address, mac, subnet, gateway, mtu, process, .. } = instance.clone();
+        let cidrs = || self.vpcs.get(&vpc).map(|vpc| vpc.cidrs.iter().copied().collect());
+        let end = process.map_or_else(|| End::Host(cidrs().unwrap_or_default()), |_| End::Instance);
+        PortSpec { uid, name, vpc, address, mac, subnet, gateway, mtu, end }
+    }
+
+    /// Nothing, if it is the host.
+    fn workload(&self, instance: &Instance) -> Option<WorkloadSpec> {
         let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
+        let process = process?;
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
         let text = serde_json::json!([address, process, resources]).to_string();
         let domain = self.vpcs.get(&vpc).map(|vpc| vpc.domain()).unwrap_or_default();
         let nameservers = services::name_server(instance.subnet).into_iter().collect();
         let spec_hash = format!("{:016x}", fnv1a(START, text.as_bytes()));
-        WorkloadSpec {
+        Some(WorkloadSpec {
             uid,
             name: bare(&name).to_owned(),
             address,
@@ -204,11 +227,6 @@ impl Network {
             nameservers,
             domain,
             spec_hash,
-        }
+        })
     }
-}
-
-fn port_spec(instance: &Instance) -> PortSpec {
-    let Instance { uid, name, vpc, address, mac, subnet, gateway, mtu, .. } = instance.clone();
-    PortSpec { uid, name, vpc, address, mac, subnet, gateway, mtu }
 }

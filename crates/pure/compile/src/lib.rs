@@ -20,7 +20,7 @@ mod rules;
 mod services;
 mod traffic;
 
-pub use host::{Desired, Host, HostUplink, Hosts, PortSpec, WorkloadSpec};
+pub use host::{Desired, End, Host, HostUplink, Hosts, PortSpec, WorkloadSpec};
 pub use lookup::{covering, longest, parent, simplify};
 pub use network::{Instance, Network, VpcNetwork, compile};
 pub use origin::{Origin, Origins};

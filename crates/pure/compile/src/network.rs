@@ -89,8 +89,8 @@ pub struct Instance {
     pub routes: RouteTableId,
     /// Through which NAT it goes out to the internet, if it has a public address of its own.
     pub nat: Option<NatId>,
-    /// What it runs.
-    pub process: ProcessSpec,
+    /// What it runs; none, if it is the host itself.
+    pub process: Option<ProcessSpec>,
     /// What it may use of the host.
     pub resources: Resources,
 }

@@ -8,7 +8,7 @@ use madang_addr::{Mac, Prefix};
 use madang_datapath::{Endpoint, Forward, ForwardKey, PolicyId, Port, PortId, RouteTableId, Tables, VpcId};
 use madang_model::Model;
 
-use crate::host::PortSpec;
+use crate::host::{End, PortSpec};
 use crate::{TCP, UDP};
 
 /// The place of the services in lists of ports and namespaces, where an instance has its uid. No uid looks like this.
@@ -57,6 +57,7 @@ pub(crate) fn port_spec() -> Option<PortSpec> {
         subnet: subnet()?,
         gateway: GATEWAY,
         mtu: MTU,
+        end: End::Instance,
     })
 }
 
@@ -65,6 +66,13 @@ pub(crate) fn add_port(tables: &mut Tables, id: PortId) {
     let Some(subnet) = subnet() else { return };
     let vpc = VpcId::SERVICES;
     tables.ports.insert(id, Port { vpc, address: SERVER, mac: MAC, subnet, gateway: GATEWAY });
-    let endpoint = Endpoint { port: id, mac: MAC, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
+    let endpoint = Endpoint {
+        port: id,
+        mac: MAC,
+        policy: PolicyId(0),
+        routes: RouteTableId(0),
+        nat: None,
+        of_host: false,
+    };
     tables.vpcs.entry(vpc).or_default().endpoints.insert(SERVER, endpoint);
 }

@@ -175,7 +175,7 @@ fn a_spec_hash_is_of_what_runs_and_nothing_else() {
     assert_eq!(workloads(&before), workloads(&after));
     for resource in &mut after {
         if let Resource::Instance(instance) = resource {
-            instance.spec.process.command.push("--more".to_owned());
+            instance.spec.process.as_mut().unwrap().command.push("--more".to_owned());
         }
     }
     for (before, after) in workloads(&before).iter().zip(workloads(&after)) {

@@ -121,6 +121,8 @@ pub struct Endpoint {
     pub routes: RouteTableId,
     /// Through which NAT it goes out, if it has a public address of its own.
     pub nat: Option<NatId>,
+    /// Whether its end is one of the host's own interfaces, and in no namespace of its own.
+    pub of_host: bool,
 }
 
 /// Where packets go.

@@ -91,7 +91,7 @@ impl World {
             let (address, mac, gateway) = (address(port).into(), mac(port), subnet.nth(1).unwrap());
             tables.ports.insert(port, Port { vpc, address, mac, subnet, gateway });
             let (policy, routes) = (PolicyId(policy), RouteTableId(routes));
-            let endpoint = Endpoint { port, mac, policy, routes, nat: None };
+            let endpoint = Endpoint { port, mac, policy, routes, nat: None, of_host: false };
             tables.vpcs.entry(vpc).or_default().endpoints.insert(address, endpoint);
         }
         let vpc = tables.vpcs.get_mut(&VPC).unwrap();

@@ -28,7 +28,7 @@ pub enum Action {
         /// Why, for people.
         why: String,
     },
-    /// Deletes a network namespace.
+    /// Lets go of a network namespace: it goes with the last that is in it. The host's own stays.
     DeleteNamespace {
         /// The instance's uid.
         uid: String,
@@ -40,7 +40,15 @@ pub enum Action {
         /// The instance's name.
         name: String,
     },
-    /// Makes a port, down on the host's side, and sets up the instance's end: MAC, address, default route.
+    /// Notes that the host's own network namespace is the instance's.
+    BindHost {
+        /// The instance's uid.
+        uid: String,
+        /// The instance's name.
+        name: String,
+    },
+    /// Makes a port, down on the host's side, and sets up the instance's end: MAC, address, default route; or the host's
+    /// end: MAC, address, the ways to the VPC.
     CreatePort(PortSpec),
     /// Notes at a port that its instance has another name.
     NamePort {
@@ -97,8 +105,9 @@ impl fmt::Display for Action {
         match self {
             Self::StopWorkload { name, why, .. } => write!(f, "stop the process of {name}: {why}"),
             Self::DeletePort { name, why, .. } => write!(f, "delete the port of {name}: {why}"),
-            Self::DeleteNamespace { uid } => write!(f, "delete the network namespace of instance {uid}"),
+            Self::DeleteNamespace { uid } => write!(f, "let go of the network namespace of instance {uid}"),
             Self::CreateNamespace { name, .. } => write!(f, "create the network namespace of {name}"),
+            Self::BindHost { name, .. } => write!(f, "bind the network namespace of the host to {name}"),
             Self::CreatePort(spec) => {
                 write!(f, "create the port of {} ({}, {})", spec.name, spec.address, spec.mac)
             }

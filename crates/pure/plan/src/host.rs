@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use madang_compile::{PortSpec, Uplink, WorkloadSpec};
+use madang_compile::{End, PortSpec, Uplink, WorkloadSpec};
 
 use crate::action::Action;
 use crate::observed::{HostObserved, ObservedPort, WorkloadState};
@@ -101,7 +101,8 @@ impl Planner<'_> {
         let wanted: BTreeSet<&str> = self.desired.ports.iter().map(|port| port.uid.as_str()).collect();
         let stale = |uid: &&String| !wanted.contains(uid.as_str());
         let why = || "no such instance is wanted any more".to_owned();
-        for (uid, workload) in self.observed.workloads.iter().filter(|(uid, _)| stale(uid)) {
+        let run: BTreeSet<&str> = self.desired.workloads.iter().map(|workload| workload.uid.as_str()).collect();
+        for (uid, workload) in self.observed.workloads.iter().filter(|(uid, _)| !run.contains(uid.as_str())) {
             let name = workload.name.clone();
             self.steps.stop.push(Action::StopWorkload { uid: uid.clone(), name, why: why() });
         }
@@ -120,7 +121,10 @@ impl Planner<'_> {
             let (uid, name) = (spec.uid.clone(), spec.name.clone());
             let namespace = self.observed.namespaces.contains(&uid);
             if !namespace {
-                self.steps.create.push(Action::CreateNamespace { uid: uid.clone(), name: name.clone() });
+                self.steps.create.push(match spec.end {
+                    End::Instance => Action::CreateNamespace { uid: uid.clone(), name: name.clone() },
+                    End::Host(_) => Action::BindHost { uid: uid.clone(), name: name.clone() },
+                });
             }
             match self.observed.ports.get(&uid) {
                 Some(port) if mismatch(spec, port, namespace).is_none() => self.keep_port(spec, port),
@@ -227,6 +231,8 @@ fn mismatch(spec: &PortSpec, port: &ObservedPort, namespace: bool) -> Option<Str
         Some("it was left half made".to_owned())
     } else if port.mac != spec.mac {
         Some(format!("its MAC is {}, and must be {}", port.mac, spec.mac))
+    } else if matches!(&spec.end, End::Host(reaches) if *reaches != port.reaches) {
+        Some("the host's end of it is not as it must be".to_owned())
     } else if port.mtu != spec.mtu {
         Some(format!("its MTU is {}, and must be {}", port.mtu, spec.mtu))
     } else {

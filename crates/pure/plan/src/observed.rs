@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use madang_addr::Mac;
+use madang_addr::{Mac, Prefix};
 use madang_datapath::{PortId, Tables, UplinkId};
 
 /// What is on a host: all that was made for instances, wherever the maker stopped.
@@ -33,6 +33,8 @@ pub struct ObservedPort {
     pub mac: Mac,
     /// The largest IP packet.
     pub mtu: u16,
+    /// What the host reaches by its end, if that is the host's.
+    pub reaches: BTreeSet<Prefix>,
     /// Whether it carries packets.
     pub up: bool,
     /// Whether the datapath's program is attached.

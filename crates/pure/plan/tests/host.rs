@@ -5,11 +5,11 @@
 #[path = "../../compile/tests/common/mod.rs"]
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{SHOP, model, network, worlds};
 use madang_addr::Mac;
-use madang_compile::{Network, compile};
+use madang_compile::{End, Network, compile};
 use madang_datapath::{PortId, Tables, UplinkId};
 use madang_plan::{
     Action, HostObserved, ObservedPort, ObservedUplink, ObservedWorkload, Plan, WorkloadState, plan,
@@ -47,7 +47,9 @@ impl Sim<'_> {
                 assert!(!self.host.ports.contains_key(uid) && !self.host.workloads.contains_key(uid));
                 assert!(self.host.namespaces.remove(uid));
             }
-            Action::CreateNamespace { uid, .. } => assert!(self.host.namespaces.insert(uid.clone())),
+            Action::CreateNamespace { uid, .. } | Action::BindHost { uid, .. } => {
+                assert!(self.host.namespaces.insert(uid.clone()));
+            }
             Action::CreatePort(spec) => {
                 assert!(self.host.namespaces.contains(&spec.uid));
                 self.next_index += 1;
@@ -59,6 +61,10 @@ impl Sim<'_> {
                     mtu: spec.mtu,
                     up: false,
                     attached: false,
+                    reaches: match &spec.end {
+                        End::Instance => BTreeSet::new(),
+                        End::Host(reaches) => reaches.clone(),
+                    },
                 };
                 assert!(self.host.ports.insert(spec.uid.clone(), port).is_none());
             }
@@ -180,7 +186,7 @@ fn a_removed_instance_goes_in_reverse() {
             "stop the process of twin-2: no such instance is wanted any more",
             "write the datapath's tables",
             "delete the port of twin-2: no such instance is wanted any more",
-            "delete the network namespace of instance uid-twin-2",
+            "let go of the network namespace of instance uid-twin-2",
         ]
     );
     sim.carry_out(&sim.plan());
@@ -264,6 +270,37 @@ fn what_broke_is_mended() {
 }
 
 #[test]
+fn the_host_gets_an_interface_and_nothing_is_started() {
+    const HOST: &str = "---
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: this-host }
+spec: { subnet: web, securityGroups: [web], host: {} }
+";
+    let network = network(&format!("{SHOP}{HOST}"));
+    let mut sim = settled(&network);
+    let (uid, instance) = network.instances.iter().find(|(_, i)| i.name == "this-host").unwrap();
+    assert!(!sim.host.workloads.contains_key(uid));
+    let cidrs: BTreeSet<_> = network.vpcs[&instance.vpc].cidrs.iter().copied().collect();
+    assert_eq!(sim.port(uid).reaches, cidrs);
+    assert!(sim.host.tables.as_ref().unwrap().vpcs[&instance.vpc].endpoints[&instance.address].of_host);
+
+    // Somebody has taken a route away, or the address, or has set it down.
+    sim.port(uid).reaches.clear();
+    let plan = sim.plan();
+    assert_eq!(
+        lines(&plan)[..3],
+        [
+            "delete the port of this-host: the host's end of it is not as it must be".to_owned(),
+            format!("create the port of this-host ({}, {})", instance.address, instance.mac),
+            "attach the datapath to the port of this-host".to_owned(),
+        ]
+    );
+    sim.carry_out(&plan);
+    assert!(sim.plan().is_empty());
+}
+
+#[test]
 fn a_renamed_instance_runs_on() {
     let network = network(SHOP);
     let Sim { host, next_index, .. } = settled(&network);
@@ -320,6 +357,7 @@ fn hosts() -> impl Strategy<Value = HostObserved> {
                         mtu,
                         up,
                         attached,
+                        reaches: BTreeSet::new(),
                     },
                 );
             }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::runtime::chain;
 
-/// How long to wait before a worker that ended is started again, at first and at most.
+/// How long to wait before a worker that ended is started again, if it had been started again just before, at first and
+/// at most. The first time it is at once.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// How long a worker that an earlier daemon has left goes on before it is replaced: a daemon that does not live that long
 /// leaves no more of them.
@@ -40,33 +41,32 @@ struct Running<T, B> {
     alone: bool,
 }
 
-impl<T: PartialEq, B: PartialEq + Serialize> Keeper<T, B> {
+impl<T: Clone + PartialEq, B: PartialEq + Serialize> Keeper<T, B> {
     pub(super) fn new(launch: Launch) -> Self {
         let left = madang_workers::is_any_left(launch.kind, &launch.place);
         let again = Instant::now() + if left { PATIENCE } else { Duration::ZERO };
-        Self { launch, running: None, pause: PAUSE.0, again, trouble: None, ending: None }
+        Self { launch, running: None, pause: Duration::ZERO, again, trouble: None, ending: None }
     }
 
     /// Makes the worker run in the namespace, and know what it must. What is wrong with it, if something is.
-    pub(super) fn keep(
-        &mut self,
-        namespace: u64,
-        made_of: T,
-        briefing: impl FnOnce() -> B,
-    ) -> Option<String> {
-        if let Err(trouble) = self.turn(namespace, made_of, briefing) {
+    pub(super) fn keep(&mut self, namespace: u64, made_of: &T, briefing: impl Fn() -> B) -> Option<String> {
+        while let Err(trouble) = self.turn(namespace, made_of, &briefing) {
             if let Some(mut running) = self.running.take() {
                 running.worker.kill();
             }
-            self.again = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(PAUSE.1);
             let kind = self.launch.kind.name();
             self.trouble = Some(format!("the {kind} worker does not run: {trouble}"));
+            let pause = self.pause;
+            self.pause = (pause * 2).clamp(PAUSE.0, PAUSE.1);
+            self.again = Instant::now() + pause;
+            if !pause.is_zero() {
+                break;
+            }
         }
         self.trouble.clone()
     }
 
-    fn turn(&mut self, namespace: u64, made_of: T, briefing: impl FnOnce() -> B) -> Result<(), String> {
+    fn turn(&mut self, namespace: u64, made_of: &T, briefing: impl Fn() -> B) -> Result<(), String> {
         if let Some(running) = &mut self.running {
             if let Some(how) = running.worker.ended() {
                 return Err(format!("it has ended: {how}"));
@@ -82,17 +82,17 @@ impl<T: PartialEq, B: PartialEq + Serialize> Keeper<T, B> {
             self.running = Some(Running { worker, since, namespace, told: None, alone: false });
         }
         let Some(running) = &mut self.running else { return Ok(()) };
-        if running.told.as_ref().is_none_or(|(of, _)| *of != made_of) {
+        if running.told.as_ref().is_none_or(|(of, _)| of != made_of) {
             let briefing = briefing();
             // Most of what changes in the world is none of the worker's business.
             if running.told.as_ref().is_none_or(|(_, last)| *last != briefing) {
                 running.worker.tell(&briefing).map_err(|error| chain(&error))?;
             }
-            running.told = Some((made_of, briefing));
+            running.told = Some((made_of.clone(), briefing));
         }
         let ready = !running.alone && running.worker.is_ready();
         if running.since.elapsed() > SETTLED {
-            self.pause = PAUSE.0;
+            self.pause = Duration::ZERO;
         }
         if ready {
             self.trouble = None;

@@ -15,9 +15,9 @@ use super::stored::{self, decode, object_of};
 use crate::{ApiError, Reason};
 
 /// How many of the latest changes are kept for watches; older ones are read from the store.
-const KEPT: usize = 4096;
+const KEPT: usize = 1024;
 /// How long what they are about may be in all, as it is stored.
-const KEPT_BYTES: usize = 64 << 20;
+const KEPT_BYTES: usize = 8 << 20;
 /// How many events are read from the store at once.
 const BATCH: usize = 512;
 /// The same for who was away for long.

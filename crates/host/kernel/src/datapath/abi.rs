@@ -37,7 +37,7 @@ records! {
 
     struct AddressKey { vpc: u32, generation: u32, address: Addr, } = 24
 
-    struct EndpointRecord { port: u32, policy: u32, routes: u32, nat: u32, mac: [u8; 6], pad: [u8; 2], } = 24
+    struct EndpointRecord { port: u32, policy: u32, routes: u32, nat: u32, mac: [u8; 6], of_host: u8, pad: u8, } = 24
 
     struct ClassKey { length: u32, vpc: u32, generation: u32, address: Addr, } = 28
 

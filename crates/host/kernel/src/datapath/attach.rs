@@ -11,6 +11,7 @@ use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcError
 use aya::programs::{TcAttachType, tc};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::filters::Filters;
 use super::load::{Pins, kernel_is_at_least};
 use super::{Datapath, Error, sys};
 
@@ -63,8 +64,8 @@ impl Attached {
 const TCX: (u32, u32) = (6, 6);
 
 /// Filters of ours have this place, so that they are replaced and not doubled.
-const PRIORITY: u16 = 1;
-const HANDLE: TcHandle = TcHandle::new(0, 1);
+pub(super) const PRIORITY: u16 = 1;
+pub(super) const HANDLE: TcHandle = TcHandle::new(0, 1);
 
 impl Datapath {
     /// Takes packets that come in at this interface as an instance's. Nothing is done if it does so already.
@@ -226,14 +227,16 @@ impl Datapath {
 }
 
 /// The interfaces that have a program on them.
-pub(super) fn attached(pins: &Pins) -> Result<BTreeMap<u32, Attached>, Error> {
+pub(super) fn attached(pins: &Pins, filters: &mut Filters) -> Result<BTreeMap<u32, Attached>, Error> {
     let mut attached = BTreeMap::new();
     for (ifindex, kind) in pinned(&pins.links())? {
         if is_live(&kind.pin(&pins.links(), ifindex))? {
             attached.insert(ifindex, kind);
         }
     }
-    attached.extend(pinned(&pins.filters())?.into_iter().filter(|(ifindex, _)| interface(*ifindex).is_ok()));
+    let pinned = pinned(&pins.filters())?;
+    let present = filters.of(pinned.iter().map(|(ifindex, _)| *ifindex).collect()).map_err(Error::Filters)?;
+    attached.extend(pinned.into_iter().filter(|(ifindex, _)| present.contains(ifindex)));
     Ok(attached)
 }
 

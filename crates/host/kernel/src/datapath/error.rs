@@ -99,6 +99,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It cannot be seen which interfaces have a filter.
+    #[error("cannot see which interfaces have the datapath's filter")]
+    Filters(#[source] crate::Error),
     /// A program cannot be taken off an interface.
     #[error("cannot detach the datapath from interface {ifindex}")]
     Detach {

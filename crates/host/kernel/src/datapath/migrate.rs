@@ -10,6 +10,7 @@ use std::fs;
 
 use super::abi::{FlowKeyRecord, FlowRecord};
 use super::attach::{Attached, attached, pinned};
+use super::filters::Filters;
 use super::load::Pins;
 use super::maps::{Map, Maps};
 use super::{Datapath, Error, flows, remove};
@@ -18,6 +19,7 @@ use super::{Datapath, Error, flows, remove};
 #[derive(Debug)]
 pub(super) struct Older {
     pub(super) pins: Pins,
+    pub(super) filters: Filters,
 }
 
 /// The layouts before ours whose flows are read: their records of flows and of drops are as ours.
@@ -26,11 +28,12 @@ pub(super) const READ: [u32; 1] = [1];
 impl Older {
     /// Nothing, if it is on no interface: what a crash left, or an end that was not finished, goes.
     pub(super) fn if_used(pins: Pins) -> Result<Option<Self>, Error> {
-        if attached(&pins)?.is_empty() {
+        let mut filters = Filters::default();
+        if attached(&pins, &mut filters)?.is_empty() {
             remove::remove_tree(&pins.root())?;
             return Ok(None);
         }
-        Ok(Some(Self { pins }))
+        Ok(Some(Self { pins, filters }))
     }
 
     fn flows(&self) -> Result<BTreeMap<FlowKeyRecord, FlowRecord>, Error> {
@@ -51,7 +54,7 @@ impl Datapath {
                 copy(&self.maps, older.flows()?, &mut copied)?;
             }
             let pins = older.pins.clone();
-            for (ifindex, kind) in attached(&pins)? {
+            for (ifindex, kind) in attached(&pins, &mut Filters::default())? {
                 self.take_interface(&pins, ifindex, kind)?;
             }
             if let Some(older) = self.older.pop() {

@@ -12,6 +12,7 @@
 mod abi;
 mod attach;
 mod error;
+mod filters;
 mod flows;
 mod load;
 mod maps;
@@ -32,6 +33,7 @@ use madang_datapath::{Generations, Tables};
 
 pub use self::attach::{Attached, Hook};
 pub use self::error::Error;
+use self::filters::Filters;
 pub use self::flows::{DropCount, FlowEntry};
 use self::load::Pins;
 pub use self::load::{OBJECT, Options};
@@ -66,6 +68,7 @@ pub struct Datapath {
     /// What is to be taken over, once the tables are here.
     older: Vec<Older>,
     hook: Hook,
+    filters: Filters,
 }
 
 impl Datapath {
@@ -82,7 +85,8 @@ impl Datapath {
         let maps = Arc::new(Maps::open(&pins.maps())?);
         tables::settle(&maps)?;
         let older = older.into_iter().flatten().collect();
-        let mut datapath = Self { programs, maps, pins, older, hook: options.hook.settled() };
+        let mut datapath =
+            Self { programs, maps, pins, older, hook: options.hook.settled(), filters: Filters::default() };
         datapath.adopt()?;
         Ok(datapath)
     }
@@ -127,12 +131,13 @@ impl Datapath {
     /// The interfaces that the datapath is on.
     ///
     /// # Errors
-    /// The pins cannot be read.
-    pub fn attached(&self) -> Result<BTreeMap<u32, Attached>, Error> {
+    /// The pins or the filters cannot be read.
+    pub fn attached(&mut self) -> Result<BTreeMap<u32, Attached>, Error> {
         let mut attached = BTreeMap::new();
-        for pins in self.older.iter().map(|older| &older.pins).chain([&self.pins]) {
-            attached.extend(attach::attached(pins)?);
+        for older in &mut self.older {
+            attached.extend(attach::attached(&older.pins, &mut older.filters)?);
         }
+        attached.extend(attach::attached(&self.pins, &mut self.filters)?);
         Ok(attached)
     }
 

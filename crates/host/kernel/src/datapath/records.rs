@@ -181,14 +181,15 @@ impl Records {
     fn add_vpc(&mut self, vpc: u32, own: &VpcTables) {
         let generation = 0;
         self.endpoints.extend(own.endpoints.iter().map(|(address, endpoint)| {
-            let Endpoint { port, mac, policy, routes, nat } = endpoint;
+            let Endpoint { port, mac, policy, routes, nat, of_host } = endpoint;
             let record = EndpointRecord {
                 port: port.0,
                 policy: policy.0,
                 routes: routes.0,
                 nat: nat.map_or(0, |nat| nat.0),
                 mac: mac.0,
-                pad: [0; 2],
+                of_host: (*of_host).into(),
+                pad: 0,
             };
             (AddressKey { vpc, generation, address: (*address).into() }, record)
         }));
@@ -285,13 +286,14 @@ impl Records {
     /// What these say of one VPC, if they are all its own.
     pub(super) fn vpc_tables(&self) -> Result<VpcTables, Error> {
         let endpoints = self.endpoints.iter().map(|(key, record)| {
-            let EndpointRecord { port, policy, routes, nat, mac, .. } = *record;
+            let EndpointRecord { port, policy, routes, nat, mac, of_host, .. } = *record;
             let endpoint = Endpoint {
                 port: PortId(port),
                 mac: Mac(mac),
                 policy: PolicyId(policy),
                 routes: RouteTableId(routes),
                 nat: (nat != 0).then_some(NatId(nat)),
+                of_host: of_host != 0,
             };
             (key.address.into(), endpoint)
         });

@@ -75,8 +75,14 @@ fn make_services(random: &mut Random, tables: &mut Tables, free: &mut impl Itera
     for own in tables.vpcs.values_mut() {
         make_asked(random, own);
     }
-    let endpoint =
-        Endpoint { port: PortId(port), mac, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
+    let endpoint = Endpoint {
+        port: PortId(port),
+        mac,
+        policy: PolicyId(0),
+        routes: RouteTableId(0),
+        nat: None,
+        of_host: false,
+    };
     let endpoints = [(address, endpoint)].into();
     tables.vpcs.insert(vpc, VpcTables { endpoints, ..VpcTables::default() });
 }
@@ -185,6 +191,7 @@ fn add_endpoint(
         policy: policy(random),
         routes: RouteTableId(u32::try_from(random.between(1, 3)).unwrap()),
         nat: random.once_in(2).then(|| NatId(u32::try_from(random.between(1, 4)).unwrap())),
+        of_host: random.once_in(4),
     };
     if let Some(port) = port {
         let gateway = subnet.nth(1).unwrap();

@@ -141,8 +141,15 @@ fn instance(
     subnets: &'static [&'static str],
     groups: &'static [&'static str],
 ) -> impl Strategy<Value = Resource> {
-    (select(subnets), subsequence(groups, 0..=groups.len().min(3))).prop_map(move |(subnet, groups)| {
-        let spec = json!({ "subnet": subnet, "securityGroups": groups, "process": { "command": ["true"] } });
+    let one = (select(subnets), subsequence(groups, 0..=groups.len().min(3)), 0..6);
+    one.prop_map(move |(subnet, groups, which)| {
+        let mut spec = json!({ "subnet": subnet, "securityGroups": groups });
+        // The host says whose rules hold for it.
+        let (runs, how) = match which {
+            0 if !groups.is_empty() => ("host", json!({})),
+            _ => ("process", json!({ "command": ["true"] })),
+        };
+        spec[runs] = how;
         resource("Instance", name, &spec)
     })
 }

@@ -113,7 +113,7 @@ fn thousands_of_endpoints_are_no_trouble() {
     for n in 0..20_000u32 {
         let address = IpAddr::from(Ipv4Addr::from(0x0a01_0000 + n));
         let (port, policy, routes) = (PortId(n), PolicyId(n), RouteTableId(n));
-        let endpoint = Endpoint { port, mac: Mac::default(), policy, routes, nat: None };
+        let endpoint = Endpoint { port, mac: Mac::default(), policy, routes, nat: None, of_host: false };
         vpc.endpoints.insert(address, endpoint);
         vpc.classes.insert(Prefix::host(address), ClassId(n));
         vpc.routes.insert((RouteTableId(n), Prefix::ANY_V4), Route::Local);

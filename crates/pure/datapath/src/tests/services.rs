@@ -12,7 +12,14 @@ fn world() -> World {
     let subnet = prefix("169.254.169.252/30");
     let (vpc, gateway) = (VpcId::SERVICES, subnet.nth(1).unwrap());
     world.tables.ports.insert(SERVICES, Port { vpc, address, mac, subnet, gateway });
-    let endpoint = Endpoint { port: SERVICES, mac, policy: PolicyId(0), routes: RouteTableId(0), nat: None };
+    let endpoint = Endpoint {
+        port: SERVICES,
+        mac,
+        policy: PolicyId(0),
+        routes: RouteTableId(0),
+        nat: None,
+        of_host: false,
+    };
     world.tables.vpcs.entry(vpc).or_default().endpoints.insert(address, endpoint);
     for own in [VPC, TWIN] {
         for (protocol, address, port) in [(17, NAMES, 53), (6, NAMES, 53), (6, SERVER, 80)] {

@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::words::quote;
-use crate::{Diagnostic, InstanceGroupSpec, InstanceSpec};
+use crate::{Diagnostic, InstanceGroupSpec, InstanceSpec, Resources};
 
 pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
     const LEAST_MEMORY: u64 = 1 << 20;
@@ -10,7 +10,19 @@ pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
     const MOST_USER_DATA: usize = 16 << 10;
     found.address("spec.address", spec.address);
     found.no_repeats("spec.securityGroups", &spec.security_groups);
-    process(found, &spec.process);
+    match (&spec.process, &spec.host) {
+        (Some(own), None) => process(found, own),
+        (None, Some(_)) => host(found, spec),
+        (None, None) => {
+            let diagnostic = Diagnostic::new("missingField", "it says nothing of what runs on the subnet");
+            let hint = "write process: and its command, as { command: [sleep, infinity] }; or host: {} for the host itself";
+            found.add("spec", diagnostic.hint(hint));
+        }
+        (Some(_), Some(_)) => {
+            let diagnostic = Diagnostic::new("invalidValue", "it cannot be a process and the host at once");
+            found.add("spec.host", diagnostic.hint("leave out one of them, or make two instances"));
+        }
+    }
     if let Some(data) = spec.user_data.as_ref().filter(|data| data.len() > MOST_USER_DATA) {
         let message = format!("{} bytes are too many", data.len());
         let hint = format!("write at most {MOST_USER_DATA} bytes, or where to get the rest");
@@ -28,6 +40,19 @@ pub(super) fn instance(found: &mut Found, spec: &InstanceSpec) {
     }
 }
 
+/// The host lets nobody in whom its rules do not name: a VPC's own group would let in all of its members, to every port.
+fn host(found: &mut Found, spec: &InstanceSpec) {
+    if spec.security_groups.is_empty() {
+        let cause = "the VPC's default group would let its members reach every port of the host";
+        let diagnostic = Diagnostic::new("missingField", "the host names no security group").cause(cause);
+        found.add("spec.securityGroups", diagnostic.hint("name the groups whose rules hold for it"));
+    }
+    if spec.resources != Resources::default() {
+        let diagnostic = Diagnostic::new("invalidValue", "the host cannot be given a part of itself");
+        found.add("spec.resources", diagnostic.hint("leave it out"));
+    }
+}
+
 /// A group's template, its paths below `spec.template`.
 pub(super) fn group(found: &mut Found, spec: &InstanceGroupSpec) {
     const MOST: u32 = 1000;
@@ -42,6 +67,10 @@ pub(super) fn group(found: &mut Found, spec: &InstanceGroupSpec) {
         let diagnostic =
             Diagnostic::new("invalidValue", format!("{address} cannot be the address of all of them"));
         found.add("spec.template.spec.address", diagnostic.hint("leave it out: each gets a free one"));
+    }
+    if spec.template.spec.host.is_some() {
+        let diagnostic = Diagnostic::new("invalidValue", "there cannot be several of the host");
+        found.add("spec.template.spec.host", diagnostic.hint("write an Instance with host: {} by itself"));
     }
     let mut inner = Found(Vec::new());
     instance(&mut inner, &InstanceSpec { address: None, ..spec.template.spec.clone() });

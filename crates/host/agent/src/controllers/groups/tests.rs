@@ -62,7 +62,7 @@ fn a_group_says_how_its_instances_are() {
 #[test]
 fn a_new_template_and_a_failure_are_said() {
     let (one, mut other) = (group(1), group(1));
-    other.spec.template.spec.process.command = vec!["b".into()];
+    other.spec.template.spec.process.as_mut().unwrap().command = vec!["b".into()];
     let old = members(&one, &[(True, "Running")]);
     let message = "0 of 1 instances are of the new template";
     assert_eq!(said(&other, &old, None), Verdict::not_ready("RollingOut", message));
