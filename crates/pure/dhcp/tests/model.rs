@@ -143,10 +143,10 @@ impl World {
         let [.., c, d] = u32::try_from(self.macs.len()).unwrap().to_be_bytes();
         let mac = Mac([2, 0, c, d, a, b]);
         let mut spec = ClientSpec::new(mac);
-        spec.probing = (client % 3 == 0).then_some(Probing::QUICK);
-        spec.broadcast = client % 5 == 0;
-        spec.host_name = (client % 2 == 0).then(|| format!("host-{}", client % 50));
-        spec.client_id = (client % 4 == 0).then(|| vec![255, c, d, a, b, 7, 7]);
+        spec.probing = client.is_multiple_of(3).then_some(Probing::QUICK);
+        spec.broadcast = client.is_multiple_of(5);
+        spec.host_name = client.is_multiple_of(2).then(|| format!("host-{}", client % 50));
+        spec.client_id = client.is_multiple_of(4).then(|| vec![255, c, d, a, b, 7, 7]);
         self.by_mac.insert(mac, client);
         self.macs.push((client, mac));
         Client::new(spec).unwrap()
