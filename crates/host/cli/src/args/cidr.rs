@@ -11,7 +11,7 @@ use madang_cidr::Language;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  madang cidr info 172.16.5.4/20                       an address and its network\n  madang cidr split 192.168.1.0/24 --count 32 --steps  and how it is worked out\n  madang cidr merge 10.0.0.0/25 10.0.0.128/25          joined\n\nNeeds root: no."
+    after_help = "Examples:\n  madang cidr info 172.16.5.4/20                 an address and its network\n  madang cidr split 192.168.1.0/24 --count 32    into 32 subnets\n  madang cidr split 10.0.0.0/8 --prefix 9 --steps    and how it is worked out\n  madang cidr merge 10.0.0.0/25 10.0.0.128/25    joined\n\nNeeds root: no."
 )]
 pub(crate) struct CidrArgs {
     #[command(subcommand)]

@@ -6,7 +6,7 @@ fn the_language_is_that_of_messages() {
     let how = |lang| HowArgs { steps: false, lang, output: AnswerFormat::Table };
     let language = |lang, vars: &[(&str, &str)]| {
         let var = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        super::language(how(lang), var)
+        language(how(lang), var)
     };
     assert_eq!(language(None, &[]), Language::En);
     assert_eq!(language(None, &[("LANG", "ko_KR.UTF-8")]), Language::Ko);
@@ -35,7 +35,7 @@ fn no_room_is_a_failure_and_a_wrong_question_wrong_usage() {
         let size = SizeArgs { length: Some(25), hosts: None };
         let args =
             CidrAllocateArgs { pool: "10.0.0.0/24".to_owned(), size, taken: vec![taken.to_owned()], how };
-        code(super::allocate(&context, &args))
+        code(allocate(&context, &args))
     };
     assert_eq!(allocate("10.0.0.0/8"), 1);
     assert_eq!(allocate("10.0.0.7/8"), 2);
