@@ -114,6 +114,17 @@ impl Cloud {
         }
     }
 
+    /// Puts the datapath's pins where an earlier layout of the maps has its own: the next daemon takes that over. Where its
+    /// own will stand, and where the earlier ones do now.
+    pub(crate) fn make_pins_older(&self) -> (PathBuf, PathBuf) {
+        let pins = madang_kernel::Layout::new(Some(self.root())).pin_dir();
+        let version = |number: u32| pins.join(format!("abi-{number}"));
+        let now = (2..9).find(|number| version(*number).exists()).expect("the datapath is pinned");
+        let (own, earlier) = (version(now), version(now - 1));
+        fs::rename(&own, &earlier).expect("pins can be renamed");
+        (own, earlier)
+    }
+
     /// A command that is not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));

@@ -117,7 +117,6 @@ fn a_process_that_is_slow_to_end_holds_up_nothing() {
     assert_eq!(cloud.madang(&["get", "instance", "a"]).code, 0, "while its process is still ending");
 }
 
-/// The pins of a daemon with another layout of the maps stand under another version.
 #[test]
 fn a_daemon_with_another_layout_of_the_maps_goes_on_with_all_connections() {
     if !can_run() {
@@ -130,19 +129,16 @@ fn a_daemon_with_another_layout_of_the_maps_goes_on_with_all_connections() {
     let (mut ours, mut theirs) = cloud.connection("a", &listener);
     cloud.kill_daemon();
 
-    let pins = madang_kernel::Layout::new(Some(cloud.root())).pin_dir();
-    let version = |number: u32| pins.join(format!("abi-{number}"));
-    let now = (2..9).find(|number| version(*number).exists()).expect("the datapath is pinned");
-    std::fs::rename(version(now), version(now - 1)).expect("pins can be renamed");
+    let (own, earlier) = cloud.make_pins_older();
     cloud.serve();
-    let taken_over = || version(now).exists() && !version(now - 1).exists();
+    let taken_over = || own.exists() && !earlier.exists();
     assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());
 
     // A crash after the tables were written, and before the interfaces were taken over.
     cloud.kill_daemon();
-    std::fs::create_dir_all(version(now - 1).join("maps")).expect("a directory");
+    std::fs::create_dir_all(earlier.join("maps")).expect("a directory");
     for part in ["links", "filters", "maps/flows", "maps/drops"] {
-        std::fs::rename(version(now).join(part), version(now - 1).join(part)).expect("pins can be renamed");
+        std::fs::rename(own.join(part), earlier.join(part)).expect("pins can be renamed");
     }
     cloud.serve();
     assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());

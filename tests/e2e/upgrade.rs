@@ -82,15 +82,11 @@ fn stopped(cloud: &mut Cloud) {
     cloud.serve();
 }
 
-/// The pins of a daemon with another layout of the maps stand under another version.
 fn upgraded(cloud: &mut Cloud) {
     cloud.kill_daemon();
-    let pins = madang_kernel::Layout::new(Some(cloud.root())).pin_dir();
-    let version = |number: u32| pins.join(format!("abi-{number}"));
-    let now = (2..9).find(|number| version(*number).exists()).expect("the datapath is pinned");
-    std::fs::rename(version(now), version(now - 1)).expect("pins can be renamed");
+    let (own, earlier) = cloud.make_pins_older();
     cloud.serve();
-    let taken_over = || version(now).exists() && !version(now - 1).exists();
+    let taken_over = || own.exists() && !earlier.exists();
     assert!(eventually(taken_over), "{}\n{}", cloud.serve_log(), cloud.evidence());
 }
 

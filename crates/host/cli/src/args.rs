@@ -2,7 +2,9 @@
 //!
 //! Every command's help has a summary, examples, and a line that says what needs root.
 
+mod changes;
 pub(crate) mod cidr;
+mod packets;
 mod store;
 pub(crate) mod user;
 
@@ -14,8 +16,10 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::kinds::KindName;
+pub(crate) use changes::{ApplyArgs, ConfirmArgs, PlanArgs, RollbackArgs};
 use cidr::CidrArgs;
 use madang_model::Selector;
+pub(crate) use packets::{DropsArgs, ExplainArgs, Protocol};
 pub(crate) use store::{StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StoreRestoreArgs};
 use user::{AuditPath, KubeconfigArgs, ListenAddress, UserArgs};
 
@@ -203,87 +207,6 @@ pub(crate) struct ServeArgs {
     pub(crate) audit_log: Option<AuditPath>,
 }
 
-/// Create and change what files declare
-///
-/// All of them are checked and committed in one transaction, or nothing is. Does not wait until it is ready. What would
-/// break an assertion is refused. A resource with the annotation madang.dev/renamed-from takes over the one that had that
-/// name: its addresses and its process.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  sudo madang apply -f shop.yaml             create and change\n  sudo madang apply -f cloud -R --prune      all files of a folder; delete what\n                                             they no longer have\n  sudo madang apply -f shop.yaml --dry-run   only say what would be done\n  sudo madang apply -f shop.yaml --confirm 60s\n                                             take it back if unconfirmed\n\nNeeds root: yes, to speak to the daemon."
-)]
-pub(crate) struct ApplyArgs {
-    #[command(flatten)]
-    pub(crate) files: Files,
-    /// Delete what an earlier apply of the same file or folder made and it no longer has
-    #[arg(long)]
-    pub(crate) prune: bool,
-    /// Roll the change back unless `madang confirm` comes within TIME, as 60s or 5m
-    #[arg(long, value_name = "TIME", value_parser = confirmation, conflicts_with = "dry_run")]
-    pub(crate) confirm: Option<Duration>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// How to print the changes
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
-/// Show what files would change, what would become reachable, and whether the assertions would hold
-///
-/// With a daemon, the files are compared with what is there. Without one they are compared with nothing, and it says so.
-/// Nothing is changed either way. Exit status 1 if the change would be refused: for an assertion that it breaks, or a field
-/// that cannot be changed.
-#[derive(Args, Debug)]
-#[command(
-    visible_alias = "diff",
-    after_help = "Examples:\n  madang plan -f shop.yaml                what would change\n  madang plan -f cloud -R --prune         of all files below a folder\n  madang plan -f shop.yaml --exit-code    exit status 3 if something would\n  madang plan -f shop.yaml -o json        for programs\n\nNeeds root: only to compare with what a daemon holds."
-)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) files: Files,
-    /// Also delete what an earlier apply of the same file or folder made and it no longer has
-    #[arg(long)]
-    pub(crate) prune: bool,
-    /// End with exit status 3 if something would change
-    #[arg(long)]
-    pub(crate) exit_code: bool,
-    /// How to print the changes
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
-/// Keep a change that was applied with --confirm
-///
-/// Without this, it is rolled back when its time is over: by the daemon itself, also if it was started again meanwhile, and
-/// also if the change has cut off whoever made it.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  sudo madang confirm             keep the change\n  sudo madang confirm --status    what waits, and how the last one ended\n\nNeeds root: yes, to speak to the daemon."
-)]
-pub(crate) struct ConfirmArgs {
-    /// Only say what waits to be confirmed, and how the last change ended
-    #[arg(long)]
-    pub(crate) status: bool,
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
-/// Take back a change that was applied with --confirm
-///
-/// At once, instead of when its time is over. What somebody else has changed meanwhile is left as it is, and named. An
-/// instance that the change deleted is made anew: with its address, if that is still free.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  sudo madang rollback            take the change back\n  sudo madang rollback -o json    for programs\n\nNeeds root: yes, to speak to the daemon."
-)]
-pub(crate) struct RollbackArgs {
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
 /// List resources
 ///
 /// Kinds can be written in the plural, the singular and short (`instances`, `instance`, `i`), several with commas
@@ -445,59 +368,6 @@ pub(crate) struct LogsArgs {
     pub(crate) tail: Option<usize>,
 }
 
-/// Say why a packet goes where it goes
-///
-/// Prints every stage's decision from the live tables, with the resource and the line of the file that decided it.
-/// FROM and TO are instances' names (of another project: PROJECT/NAME), addresses, or `outside` for the far side of the
-/// uplink.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  madang explain web-1 db-1 --port 5432            does it get there, and why\n  madang explain outside 203.0.113.10 --port 80    from outside, by a forward\n  madang explain db-1 198.51.100.7 --proto icmp    a ping to the outside\n  madang explain web-1 db-1 --port 5432 --live     send a real probe too\n\nExit status: 0 if it could be explained, also when the packet is dropped;\nsee --exit-code.\n\nNeeds root: yes, to speak to the daemon."
-)]
-pub(crate) struct ExplainArgs {
-    /// Who sends: an instance, an address, or outside
-    #[arg(value_name = "FROM")]
-    pub(crate) from: String,
-    /// To whom: an instance, an address, or outside
-    #[arg(value_name = "TO")]
-    pub(crate) to: String,
-    /// The destination port, for tcp and udp
-    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: Option<u16>,
-    /// The protocol: tcp with --port, else icmp, if left out
-    #[arg(long, value_name = "PROTOCOL")]
-    pub(crate) proto: Option<Protocol>,
-    /// Send a real probe too, and say whether the kernel agrees
-    #[arg(long)]
-    pub(crate) live: bool,
-    /// End with exit status 1 if the packet is dropped, or the kernel does not agree
-    #[arg(long)]
-    pub(crate) exit_code: bool,
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
-/// Show which packets were dropped, and why
-///
-/// They are counted where they came in, since that interface exists: at the instance that sent them, also where it is the
-/// receiver's rules that refuse them, or outside. `explain` says which line of which file it is.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  madang drops              of all instances, and from outside\n  madang drops web-1        of what web-1 sends\n  madang drops web-1 -w     and go on as more is dropped\n\nNeeds root: yes, to speak to the daemon."
-)]
-pub(crate) struct DropsArgs {
-    /// The instance that sends: NAME or instance/NAME; all, and outside, if left out
-    #[arg(value_name = "NAME")]
-    pub(crate) instance: Option<String>,
-    /// Go on printing what changes
-    #[arg(short, long)]
-    pub(crate) watch: bool,
-    /// How to print them
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: ReportFormat,
-}
-
 /// Check what this host can do, what is missing, and how to get it
 ///
 /// Exit status 1 if something that Madang needs is missing.
@@ -575,28 +445,6 @@ pub(crate) enum ReportFormat {
     Json,
 }
 
-/// A protocol that can be explained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Protocol {
-    /// Needs --port
-    Tcp,
-    /// Needs --port
-    Udp,
-    /// An echo request: a ping
-    Icmp,
-}
-
-impl Protocol {
-    /// As the API has it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-        }
-    }
-}
-
 /// A project's name.
 fn project(text: &str) -> Result<String, String> {
     if madang_model::is_dns_label(text) {
@@ -629,12 +477,12 @@ fn confirmation(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
-#[cfg(test)]
-mod tests;
-
 /// An address, and the port of DNS if none is said.
 fn resolver(text: &str) -> Result<SocketAddr, String> {
     let alone = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)).ok();
     let found = alone.or_else(|| text.parse().ok());
     found.ok_or_else(|| "an address is expected, as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

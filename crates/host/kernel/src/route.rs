@@ -7,6 +7,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
+use rustix::io::Errno;
 
 use crate::error::Result;
 use crate::link::{Link, family};
@@ -62,8 +63,12 @@ impl Netlink {
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         message.attributes.extend(by.map(|link| RouteAttribute::Oif(link.index)));
         let purpose = Purpose { operation: "list", subject: "the routes" };
-        let answers = netlink.request(purpose, Mode::Dump, RouteNetlinkMessage::GetRoute(message))?;
-        Ok(answers.into_iter().filter_map(parse).collect())
+        match netlink.request(purpose, Mode::Dump, RouteNetlinkMessage::GetRoute(message)) {
+            Ok(answers) => Ok(answers.into_iter().filter_map(parse).collect()),
+            // Until its first route is made there is no main table.
+            Err(error) if error.os_error() == Some(Errno::NOENT) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -210,6 +210,7 @@ fn a_port_of_the_host_takes_no_way_from_it() {
         let mut host = Netlink::open().unwrap();
         let look = |host: &mut Netlink| port::reached(host, &end, ADDRESS, GATEWAY).unwrap();
         assert!(look(&mut host).is_empty(), "there is none yet");
+        assert_eq!(Netlink::routes(None).unwrap(), [], "a host without any route");
         ip("link set lo up");
         for own in ["10.0.0.0/8", "10.77.3.0/24", "10.77.0.0/16"] {
             ip(&format!("route add {own} dev lo"));

@@ -2,6 +2,8 @@
 
 // So marked, helpers may unwrap as the tests themselves may.
 #[cfg(test)]
+mod addresses;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod commands;

@@ -14,7 +14,7 @@ use crate::{PortId, UplinkId, VpcId};
 pub enum Verdict {
     /// Nowhere. The frame is as it came.
     Drop(DropReason),
-    /// To an instance (`bpf_redirect_peer`), rewritten.
+    /// To an instance (`bpf_redirect_peer`, or `bpf_redirect` if it is the host itself), rewritten.
     ToPort(PortId),
     /// Out of an uplink (`bpf_redirect_neigh`), rewritten but for the Ethernet addresses, which the kernel sets.
     ToUplink(UplinkId, IpAddr),

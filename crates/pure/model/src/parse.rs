@@ -234,8 +234,8 @@ fn read(value: Value) -> Result<Resource, Vec<Problem>> {
             if misplaced && !document.contains_key("spec") {
                 return Err(problems);
             }
-            let spec = part(&mut document, "spec", &parts.spec, &mut problems);
-            (spec, part(&mut document, "status", &parts.status, &mut problems))
+            let spec = part(&mut document, "spec", (&parts.spec, parts.example.as_ref()), &mut problems);
+            (spec, part(&mut document, "status", (&parts.status, None), &mut problems))
         }
         Layout::Flat => {
             let beside = |name: &str| !matches!(name, "apiVersion" | "kind" | "metadata");
@@ -249,7 +249,7 @@ fn read(value: Value) -> Result<Resource, Vec<Problem>> {
             (spec, Value::Object(Map::new()))
         }
     };
-    let metadata = part(&mut document, "metadata", &parts.metadata, &mut problems);
+    let metadata = part(&mut document, "metadata", (&parts.metadata, None), &mut problems);
     let named = |metadata: &Value| metadata.get("name").or(metadata.get("generateName")).is_some();
     if metadata.is_object() && !named(&metadata) {
         problems.push(missing_field(&required("name", "web-1"), "metadata.name"));
@@ -340,8 +340,13 @@ fn unknown_parts(document: &Map<String, Value>, parts: &Parts, problems: &mut Ve
     misplaced
 }
 
-/// One part of a document, looked through.
-fn part(document: &mut Map<String, Value>, name: &str, shape: &Shape, problems: &mut Vec<Problem>) -> Value {
+/// One part of a document, looked through. Its example, or what must be in it, is shown if it is missing.
+fn part(
+    document: &mut Map<String, Value>,
+    name: &str,
+    (shape, example): (&Shape, Option<&Value>),
+    problems: &mut Vec<Problem>,
+) -> Value {
     // Clients write null for what they do not say.
     match document.shift_remove(name).filter(|value| !value.is_null()) {
         Some(value) => {
@@ -349,10 +354,10 @@ fn part(document: &mut Map<String, Value>, name: &str, shape: &Shape, problems: 
             value
         }
         None if shape.requires_something() => {
-            let example = shape.fields().iter().filter(|field| field.required);
-            let example =
-                example.filter_map(|field| Some((field.name.clone(), field.example.clone()?))).collect();
-            let field = Field { example: Some(Value::Object(example)), ..required(name, "") };
+            let least = shape.fields().iter().filter(|field| field.required);
+            let least = least.filter_map(|field| Some((field.name.clone(), field.example.clone()?)));
+            let example = example.cloned().unwrap_or_else(|| Value::Object(least.collect()));
+            let field = Field { example: Some(example), ..required(name, "") };
             problems.push(missing_field(&field, name));
             Value::Null
         }

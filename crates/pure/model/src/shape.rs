@@ -42,6 +42,8 @@ pub(crate) struct Field {
 pub(crate) struct Parts {
     pub(crate) metadata: Shape,
     pub(crate) spec: Shape,
+    /// A spec that works, where its required fields alone make none.
+    pub(crate) example: Option<Value>,
     pub(crate) status: Shape,
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn parts(kind: Kind) -> &'static Parts {
             let (spec, status) = Resource::schemas(kind);
             Parts {
                 metadata: whole(schemars::schema_for!(Metadata)),
+                example: example(spec.as_value()),
                 spec: whole(spec),
                 status: whole(status),
             }
@@ -179,11 +182,15 @@ fn object(schema: &Value, root: &Value) -> Shape {
         name: name.clone(),
         shape: shape(schema, root),
         required: required.contains(&name.as_str()),
-        example: schema.get("examples").and_then(|examples| examples.get(0)).cloned(),
+        example: example(schema),
     };
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
     Shape::Fields(properties.iter().map(field).collect())
+}
+
+fn example(schema: &Value) -> Option<Value> {
+    schema.get("examples").and_then(|examples| examples.get(0)).cloned()
 }
 
 fn integer(schema: &Value) -> Shape {

@@ -11,6 +11,7 @@ use crate::scalars::Address;
 /// Somebody on a subnet: a process in a sandbox, or the host itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "subnet": "web", "process": { "command": ["python3", "-m", "http.server", "8080"] } }]))]
 pub struct InstanceSpec {
     /// The subnet that it is on.
     #[schemars(extend("examples" = ["web"]))]
