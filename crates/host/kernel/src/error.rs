@@ -40,6 +40,16 @@ pub enum Error {
         /// What was to be reached otherwise.
         wanted: Prefix,
     },
+    /// A packet socket does not do what it should.
+    #[error("could not {operation} network interface {link}")]
+    Packet {
+        /// What was done, as `listen on`.
+        operation: &'static str,
+        /// The index of the interface.
+        link: u32,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// There is no link of this name.
     #[error("there is no network interface {name:?}")]
     NoLink {

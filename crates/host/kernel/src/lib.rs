@@ -12,6 +12,7 @@ mod layout;
 pub mod link;
 mod netlink;
 pub mod netns;
+pub mod packet;
 pub mod port;
 pub mod process;
 pub mod route;

@@ -18,6 +18,7 @@ mod config;
 mod detection;
 mod dice;
 mod fallback;
+pub mod frame;
 mod identity;
 mod linklocal;
 mod names;

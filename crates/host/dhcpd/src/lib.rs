@@ -1,0 +1,10 @@
+//! DHCP on real links: the sockets and disks around the machines of [`madang_dhcp`], which decide everything.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod error;
+mod link;
+
+pub use error::{Error, Result};
+pub use link::Link;
