@@ -4,7 +4,9 @@
 
 mod clock;
 mod error;
+mod journal;
 mod link;
 
 pub use error::{Error, Result};
+pub use journal::{Damage, Report};
 pub use link::Link;
