@@ -4,6 +4,7 @@
 
 mod changes;
 pub(crate) mod cidr;
+pub(crate) mod dhcp;
 mod packets;
 mod store;
 pub(crate) mod user;
@@ -18,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::kinds::KindName;
 pub(crate) use changes::{ApplyArgs, ConfirmArgs, PlanArgs, RollbackArgs};
 use cidr::CidrArgs;
+use dhcp::DhcpArgs;
 use madang_model::Selector;
 pub(crate) use packets::{DropsArgs, ExplainArgs, Protocol};
 pub(crate) use store::{StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StoreRestoreArgs};
@@ -110,6 +112,7 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Cidr(CidrArgs),
+    Dhcp(DhcpArgs),
     Store(StoreArgs),
     Completion(CompletionArgs),
     Version(VersionArgs),

@@ -6,6 +6,7 @@ mod completion;
 mod confirm;
 mod delete;
 mod describe;
+pub(crate) mod dhcp;
 mod doctor;
 mod down;
 mod drops;
@@ -50,6 +51,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Doctor(args) => doctor::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Cidr(args) => cidr::run(context, args),
+        Command::Dhcp(args) => dhcp::run(context, args),
         Command::Store(args) => store::run(context, args),
         Command::Completion(args) => completion::run(context, args),
         Command::Version(args) => version::run(context, args).await,

@@ -54,6 +54,9 @@ pub(crate) enum Failure {
     /// The daemon in the foreground failed.
     #[error("the daemon failed")]
     Serve { source: Box<AgentError> },
+    /// Something about DHCP could not be done.
+    #[error("cannot {doing}")]
+    Dhcp { doing: String, source: Box<madang_dhcpd::Error> },
     /// There is no store.
     #[error("there is no store in {}", directory.display())]
     NoStore { directory: PathBuf },
@@ -142,6 +145,7 @@ impl Failure {
                 StoreError::NotEmpty { .. } => "back it up first: sudo madang store export FILE".to_owned(),
                 _ => return None,
             },
+            Self::Dhcp { source, .. } => return dhcp_hint(source),
             Self::Export { source, .. } if matches!(**source, ExportError::FromFuture { .. }) => {
                 "restore it with the version of Madang that made it, or a newer one".to_owned()
             }
@@ -156,6 +160,33 @@ impl Failure {
         };
         Some(hint)
     }
+}
+
+fn dhcp_hint(error: &madang_dhcpd::Error) -> Option<String> {
+    use madang_dhcpd::Error;
+    Some(match error {
+        Error::Kernel(madang_kernel::Error::NoLink { .. }) => "see which there are: ip -brief link".to_owned(),
+        Error::PortTaken { .. } => {
+            "end the other server first, or serve another interface; see them all: sudo ss -lunp sport = :67".to_owned()
+        }
+        Error::NoServer { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            "run it again with sudo".to_owned()
+        }
+        Error::NoServer { .. } => {
+            "start one: sudo madang dhcp serve --interface NAME --pool FIRST-LAST; --interface NAME asks that of another \
+             interface"
+                .to_owned()
+        }
+        Error::InUse { .. } | Error::ControlTaken { .. } => {
+            "one server of an interface is enough: end the other one first".to_owned()
+        }
+        Error::Journal(_) => {
+            "nothing was changed: copy the directory, then use the version that wrote it, or remove the file that is named, \
+             and with it the leases that it has"
+                .to_owned()
+        }
+        _ => return None,
+    })
 }
 
 fn others(more: usize) -> String {

@@ -78,6 +78,10 @@ fn run(cli: &Cli) -> ExitCode {
             return ExitCode::from(failure.code());
         }
     };
+    // Its server gives up what it does not need, which a process of several threads cannot.
+    if let args::Command::Dhcp(args) = &cli.command {
+        return finish(&context, &cli.command, commands::dhcp::run(&context, args));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
@@ -89,9 +93,13 @@ fn run(cli: &Cli) -> ExitCode {
     let done = runtime.block_on(commands::run(&context, &cli.command));
     // A thread that waits for standard input would wait for ever.
     runtime.shutdown_background();
+    finish(&context, &cli.command, done)
+}
+
+fn finish(context: &Context, command: &args::Command, done: Result<(), Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&context, &failure, commands::is_for_programs(&cli.command)),
+        Err(failure) => fail(context, &failure, commands::is_for_programs(command)),
     }
 }
 

@@ -40,5 +40,13 @@ pub fn confine(user: u32, group: u32) -> Result<()> {
     sandbox::Credentials { user, group, filter: sandbox::Filter::for_worker()? }.assume()
 }
 
+/// The same for what writes to files that it has a directory of, and has threads. It sees no other files.
+///
+/// # Errors
+/// Something could not be given up.
+pub fn confine_with_files(user: u32, group: u32) -> Result<()> {
+    sandbox::Credentials { user, group, filter: sandbox::Filter::for_worker_with_files()? }.assume()
+}
+
 /// What the operations of this crate give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

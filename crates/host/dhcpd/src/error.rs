@@ -1,6 +1,9 @@
 //! What can go wrong.
 
 use std::io;
+use std::path::PathBuf;
+
+pub use crate::journal::Broken as Unreadable;
 
 /// What the operations of this crate give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +20,46 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// What is to be leased cannot be right.
+    #[error(transparent)]
+    Config(#[from] madang_dhcp::ConfigError),
+    /// The leases cannot be read.
+    #[error("the log of leases cannot be used: {0}")]
+    Journal(#[from] Unreadable),
+    /// Another server has them.
+    #[error("another server uses the leases in {}", directory.display())]
+    InUse {
+        /// Where they are.
+        directory: PathBuf,
+    },
+    /// Another program listens at the server's port.
+    #[error("port 67 of {link} is taken{}", by_whom(by))]
+    PortTaken {
+        /// On this interface.
+        link: String,
+        /// By this one, if that is known.
+        by: Option<String>,
+    },
+    /// A server is asked there already.
+    #[error("another server is asked at {}", path.display())]
+    ControlTaken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// No server is asked there.
+    #[error("no DHCP server answers at {}", path.display())]
+    NoServer {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server does not do it.
+    #[error("{0}")]
+    Refused(String),
+    /// What the server does not need could not be given up.
+    #[error("could not give up what the server does not need")]
+    Confine(#[source] Box<madang_compute::Error>),
     /// Something of the host's.
     #[error("could not {doing}")]
     Host {
@@ -25,4 +68,19 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+}
+
+fn by_whom(by: &Option<String>) -> String {
+    by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default()
+}
+
+/// Says what was being done when something of the host's failed.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl Into<String>) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl Into<String>) -> Result<T> {
+        self.map_err(|error| Error::Host { doing: what.into(), source: error.into() })
+    }
 }

@@ -26,8 +26,8 @@ use madang_dhcp::Record;
 
 pub(crate) use compact::compact;
 pub(crate) use disk::{Directory, Disk};
-pub(crate) use replay::{Broken, Replay};
-pub use replay::{Damage, Report};
+pub(crate) use replay::Replay;
+pub use replay::{Broken, Damage, Report};
 
 /// How long a segment is.
 const SEGMENT: usize = 8 << 20;

@@ -6,7 +6,8 @@ mod clock;
 mod error;
 mod journal;
 mod link;
+pub mod serve;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unreadable};
 pub use journal::{Damage, Report};
 pub use link::Link;

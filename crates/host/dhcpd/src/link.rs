@@ -21,7 +21,6 @@ pub struct Link {
     /// Its Ethernet address.
     pub mac: Mac,
     socket: PacketSocket,
-    batch: Batch,
 }
 
 impl Link {
@@ -33,7 +32,15 @@ impl Link {
         let link = Netlink::open()?.expect_link(name)?;
         let socket = PacketSocket::open(link.index, Wanted { udp_to: ports, arp: true })?;
         let mac = link.mac.ok_or_else(|| Error::NotEthernet { name: name.to_owned() })?;
-        Ok(Self { name: link.name, index: link.index, mac, socket, batch: Batch::new() })
+        Ok(Self { name: link.name, index: link.index, mac, socket })
+    }
+
+    /// How much may wait to be received, in bytes.
+    ///
+    /// # Errors
+    /// The kernel does not want to.
+    pub(crate) fn set_receive_buffer(&self, bytes: u32) -> Result<()> {
+        Ok(self.socket.set_receive_buffer(bytes)?)
     }
 
     /// The addresses of IPv4 that a link has, each with its subnet.
@@ -51,15 +58,15 @@ impl Link {
         Ok(v4.collect())
     }
 
-    /// Takes what has come, as far as it can be read; `take` is told each. Whether there may be more.
+    /// Takes what has come into the batch, as far as it can be read; `take` is told each. Whether there may be more.
     ///
     /// # Errors
     /// The link is down or gone.
-    pub fn receive(&mut self, mut take: impl FnMut(Heard<'_>)) -> io::Result<bool> {
-        self.socket.receive(&mut self.batch)?;
-        let heard = self.batch.frames().filter_map(|it| Heard::read(it.bytes, it.checksum_pending).ok());
+    pub fn receive(&self, batch: &mut Batch, mut take: impl FnMut(Heard<'_>)) -> io::Result<bool> {
+        self.socket.receive(batch)?;
+        let heard = batch.frames().filter_map(|it| Heard::read(it.bytes, it.checksum_pending).ok());
         heard.for_each(&mut take);
-        Ok(self.batch.is_full())
+        Ok(batch.is_full())
     }
 
     /// Sends frames. Returns how many went.

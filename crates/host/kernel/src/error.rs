@@ -50,6 +50,12 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// Signals cannot be read.
+    #[error("could not take signals")]
+    Signals {
+        /// Why not.
+        source: io::Error,
+    },
     /// There is no link of this name.
     #[error("there is no network interface {name:?}")]
     NoLink {

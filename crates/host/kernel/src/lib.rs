@@ -16,6 +16,7 @@ pub mod packet;
 pub mod port;
 pub mod process;
 pub mod route;
+mod signals;
 pub mod sysctl;
 
 pub use changes::Changes;
@@ -23,3 +24,4 @@ pub use error::{Error, Result};
 pub use guard::Guard;
 pub use layout::Layout;
 pub use netlink::Netlink;
+pub use signals::Signals;

@@ -49,6 +49,26 @@ pub struct LinkAddress {
     pub length: u8,
 }
 
+/// Binds a socket to an interface: it hears and speaks only there.
+///
+/// # Errors
+/// There is no such interface, or the socket is bound to another one by somebody who may.
+pub fn bind_to(socket: impl AsFd, name: &str) -> std::io::Result<()> {
+    let length = name.len().try_into().map_err(std::io::Error::other)?;
+    // SAFETY: the kernel reads `length` bytes of a name that is that long.
+    #[expect(unsafe_code, reason = "setsockopt(2) takes a pointer")]
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            name.as_ptr().cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
 /// A pair of virtual Ethernet interfaces: one here, one in another namespace. Both are made down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Veth<'a> {

@@ -3,12 +3,8 @@
 use std::net::Ipv4Addr;
 
 use madang_addr::Mac;
+pub use madang_wire::dhcp::{CLIENT_PORT, SERVER_PORT};
 use madang_wire::{Error, arp, ethernet, ipv4, udp};
-
-/// The server's port (RFC 2131 section 4.1).
-pub const SERVER_PORT: u16 = 67;
-/// The client's port.
-pub const CLIENT_PORT: u16 = 68;
 
 /// The headers of a DHCP message, all of them.
 const HEADERS: usize = ethernet::HEADER + ipv4::HEADER + udp::HEADER;

@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule, sock_filter,
 };
 
-use self::calls::{COMMON, LEGACY, LEGACY_WORKER, WORKER};
+use self::calls::{COMMON, FILES, LEGACY, LEGACY_WORKER, WORKER};
 use crate::{Error, Result};
 
 /// The newest call that the list below was held against (`mseal`, Linux 6.10).
@@ -46,14 +46,17 @@ impl Filter {
 
     /// That of a worker, which has its sockets, its memory and its time, and starts nothing.
     pub(crate) fn for_worker() -> Result<Self> {
-        let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-            WORKER.iter().chain(LEGACY_WORKER).map(|call| (*call, Vec::new())).collect();
-        let family = |family: i32| {
-            let condition = SeccompCondition::new(0, Len::Dword, Cmp::Eq, u64::from(family.cast_unsigned()))?;
-            SeccompRule::new(vec![condition])
-        };
-        let families = [libc::AF_INET, libc::AF_INET6].map(family).into_iter().collect::<Result<_, _>>();
-        rules.insert(libc::SYS_socket, families.map_err(failed)?);
+        Self::of(worker_rules()?)
+    }
+
+    /// The same, for one that writes files and has threads.
+    pub(crate) fn for_worker_with_files() -> Result<Self> {
+        let mut rules = worker_rules()?;
+        rules.extend(FILES.iter().map(|call| (*call, Vec::new())));
+        let thread = u64::from(libc::CLONE_THREAD.cast_unsigned());
+        let is_thread = SeccompCondition::new(0, Len::Qword, Cmp::MaskedEq(thread), thread);
+        let is_thread = is_thread.and_then(|condition| SeccompRule::new(vec![condition])).map_err(failed)?;
+        rules.insert(libc::SYS_clone, vec![is_thread]);
         Self::of(rules)
     }
 
@@ -69,6 +72,18 @@ impl Filter {
     pub(crate) fn apply(&self) -> Result<()> {
         seccompiler::apply_filter(&self.0).map_err(|error| Error::Seccomp(Box::new(error)))
     }
+}
+
+fn worker_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        WORKER.iter().chain(LEGACY_WORKER).map(|call| (*call, Vec::new())).collect();
+    let family = |family: i32| {
+        let condition = SeccompCondition::new(0, Len::Dword, Cmp::Eq, u64::from(family.cast_unsigned()))?;
+        SeccompRule::new(vec![condition])
+    };
+    let families = [libc::AF_INET, libc::AF_INET6].map(family).into_iter().collect::<Result<_, _>>();
+    rules.insert(libc::SYS_socket, families.map_err(failed)?);
+    Ok(rules)
 }
 
 fn failed(error: seccompiler::BackendError) -> Error {

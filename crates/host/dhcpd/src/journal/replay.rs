@@ -50,13 +50,18 @@ pub struct Report {
 
 /// Why a log cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum Broken {
+    /// It is of another version.
     #[error("a newer server wrote {file}, in version {version} of its form: this one reads version 1")]
     Newer { file: String, version: u32 },
+    /// It has a record that this server does not know.
     #[error("cannot read a record in {file}")]
     Record { file: String, source: RecordError },
+    /// The disk does not give it.
     #[error("cannot read {file}")]
     Read { file: String, source: io::Error },
+    /// The disk does not do it.
     #[error("cannot list, remove or rename what is in the directory of leases")]
     Names { source: io::Error },
 }

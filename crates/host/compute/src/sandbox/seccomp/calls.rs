@@ -354,6 +354,30 @@ pub(super) const WORKER: &[i64] = &[
     libc::SYS_writev,
 ];
 
+/// What a worker that writes files and has threads may call too. Threads come by `clone`, which is looked at.
+pub(super) const FILES: &[i64] = &[
+    libc::SYS_fdatasync,
+    libc::SYS_fstat,
+    libc::SYS_fsync,
+    libc::SYS_ftruncate,
+    libc::SYS_getdents64,
+    libc::SYS_lseek,
+    libc::SYS_newfstatat,
+    libc::SYS_openat,
+    libc::SYS_prctl,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_recvmmsg,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sendmmsg,
+    libc::SYS_set_robust_list,
+    libc::SYS_statx,
+    libc::SYS_unlinkat,
+];
+
 /// The same by the numbers that older architectures have beside these.
 #[cfg(target_arch = "x86_64")]
 pub(super) const LEGACY_WORKER: &[i64] = &[libc::SYS_epoll_wait, libc::SYS_poll];
