@@ -8,6 +8,7 @@ mod changes;
 mod chaos;
 mod clients;
 mod cloud;
+mod dhcp;
 mod drift;
 mod errors;
 mod events;

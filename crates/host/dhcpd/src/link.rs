@@ -31,7 +31,9 @@ impl Link {
     pub fn open(name: &str, ports: &[u16]) -> Result<Self> {
         let link = Netlink::open()?.expect_link(name)?;
         let socket = PacketSocket::open(link.index, Wanted { udp_to: ports, arp: true })?;
-        let mac = link.mac.ok_or_else(|| Error::NotEthernet { name: name.to_owned() })?;
+        // The loopback interface has one of zeros.
+        let mac = link.mac.filter(|mac| *mac != Mac::default());
+        let mac = mac.ok_or_else(|| Error::NotEthernet { name: name.to_owned() })?;
         Ok(Self { name: link.name, index: link.index, mac, socket })
     }
 

@@ -1,0 +1,7 @@
+//! `madang dhcp serve` on real links: with real clients, with wrong words, with losses of power, with everything at once.
+
+mod clients;
+mod crowd;
+mod durability;
+mod lan;
+mod mistakes;
