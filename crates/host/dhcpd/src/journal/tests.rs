@@ -1,5 +1,7 @@
 //! A log on a disk that loses what was not made durable, tears what it was writing, and fails.
 
+#![expect(clippy::cast_possible_truncation, reason = "numbers of tests are small")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
@@ -243,7 +245,7 @@ fn record(number: u32, written: u64) -> Record {
         address: Ipv4Addr::from(0x0a00_0000 + number % 200),
         state: RecordState::Bound,
         hardware: HardwareAddress::ethernet(Mac([2, 0, a, b, c, d])),
-        client_id: (number % 3 == 0).then(|| vec![1; (number % 255 + 1) as usize].into()),
+        client_id: number.is_multiple_of(3).then(|| vec![1; (number % 255 + 1) as usize].into()),
         name: None,
         port: None,
         written: Wall(written),
