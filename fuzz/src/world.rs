@@ -141,7 +141,7 @@ fn tables(mtu: u16) -> Tables {
         tables.ports.insert(port, Port { vpc, address, mac, subnet, gateway });
         let (policy, routes) = (PolicyId(policy), RouteTableId(routes));
         let nat = (port == APP).then_some(NatId(2));
-        let endpoint = Endpoint { port, mac, policy, routes, nat };
+        let endpoint = Endpoint { port, mac, policy, routes, nat, of_host: false };
         tables.vpcs.entry(vpc).or_default().endpoints.insert(address, endpoint);
     }
     fill(tables.vpcs.get_mut(&VPC).expect("it has instances"));

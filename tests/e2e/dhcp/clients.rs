@@ -61,6 +61,8 @@ fn udhcpc_dhclient_and_dhcpcd_get_renew_and_give_back() {
     assert_eq!(lan.events(&macs[1]).last().map(|(event, _)| event.as_str()), Some("release"));
     let said = lan.exec(dhclient, &begin);
     assert!(said.err.contains("DHCPACK of 10.1.0.1 from 10.0.0.1"), "{}", said.err);
+    // It stays behind as a daemon; this ends it.
+    lan.exec(dhclient, &[&["dhclient", "-x"][..], &files].concat());
     assert_eq!(lan.end(), Some(0), "{}", lan.log());
 }
 

@@ -32,11 +32,13 @@ pub enum Error {
         /// Where they are.
         directory: PathBuf,
     },
-    /// Another program listens at the server's port.
-    #[error("port 67 of {link} is taken{}", by_whom(by))]
+    /// Another program has the port.
+    #[error("port {port} of {link} is taken{}", by_whom(by))]
     PortTaken {
         /// On this interface.
         link: String,
+        /// This one.
+        port: u16,
         /// By this one, if that is known.
         by: Option<String>,
     },
@@ -54,6 +56,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Another client gets addresses for an interface.
+    #[error("another client works for {link}{}", by.as_ref().map(|by| format!(": {by}")).unwrap_or_default())]
+    ClientTaken {
+        /// The interface.
+        link: String,
+        /// Which one, if that is known.
+        by: Option<String>,
+    },
+    /// The client is told what cannot be right.
+    #[error(transparent)]
+    Client(#[from] madang_dhcp::ClientError),
     /// The server does not do it.
     #[error("{0}")]
     Refused(String),

@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod client;
 mod clock;
 mod error;
 mod journal;
 mod link;
+mod port;
 pub mod serve;
 
 pub use error::{Error, Result, Unreadable};

@@ -1,6 +1,7 @@
 //! Whether something has changed since the last look: the kernel tells it, so that a quiet host need not be looked at.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::Socket;
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
@@ -70,6 +71,11 @@ impl Changes {
         };
         let purpose = Purpose { operation: "watch", subject: what.subject() };
         watch().map_err(|source| purpose.failed(source, None))
+    }
+
+    /// For waiting until something is told.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Whether something has been told since the last time, or was too much to be told.

@@ -4,6 +4,7 @@
 
 pub mod cgroup;
 mod changes;
+mod configure;
 pub mod datapath;
 mod error;
 pub mod features;
@@ -20,6 +21,7 @@ mod signals;
 pub mod sysctl;
 
 pub use changes::Changes;
+pub use configure::LearntRoute;
 pub use error::{Error, Result};
 pub use guard::Guard;
 pub use layout::Layout;

@@ -34,6 +34,8 @@ pub struct Link {
     pub mtu: u32,
     /// Whether it was set up.
     pub up: bool,
+    /// Whether there is a cable in it, as it were: packets can go.
+    pub carrier: bool,
     /// What it is, as `veth`; none for hardware and loopback.
     pub kind: Option<String>,
 }
@@ -274,8 +276,17 @@ pub(crate) fn checked(name: &str) -> Result<&str> {
 fn parse_link(message: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(LinkMessage { header, attributes, .. }) = message else { return None };
     let up = header.flags.contains(LinkFlags::Up);
-    let mut link =
-        Link { index: header.index, name: String::new(), alias: None, mac: None, mtu: 0, up, kind: None };
+    let carrier = header.flags.contains(LinkFlags::LowerUp);
+    let mut link = Link {
+        index: header.index,
+        name: String::new(),
+        alias: None,
+        mac: None,
+        mtu: 0,
+        up,
+        carrier,
+        kind: None,
+    };
     for attribute in attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,

@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 
 use netlink_packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload, NlasIterator,
+    ErrorMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -45,6 +45,8 @@ pub(crate) enum Mode {
     Act,
     /// Make something that must not be there yet.
     Create,
+    /// Make something, in place of what may be there.
+    Replace,
     /// List everything.
     Dump,
 }
@@ -102,6 +104,7 @@ impl Netlink {
             | match mode {
                 Mode::Act => NLM_F_ACK,
                 Mode::Create => NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+                Mode::Replace => NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
                 Mode::Dump => NLM_F_DUMP,
             };
         let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));

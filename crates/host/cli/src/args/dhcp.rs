@@ -1,5 +1,6 @@
 //! What can be typed behind `madang dhcp`.
 
+mod client;
 mod words;
 
 use std::net::Ipv4Addr;
@@ -10,18 +11,19 @@ use madang_addr::{Mac, Prefix};
 use madang_dhcp::{ClientMatch, Range};
 
 use super::{ReportFormat, duration};
+pub(crate) use client::{DhcpClientArgs, DnsChoice};
 pub(crate) use words::{Fixed, OptionValue};
 use words::{fixed, identifier, option, range};
 
 /// Lease addresses on a link, and get one there
 ///
-/// A DHCP server that stands alone, and the questions that one asks it. No daemon, no file.
+/// A DHCP server that stands alone, the questions that one asks it, and a client. No daemon, no file.
 #[derive(Args, Debug)]
 #[command(
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  sudo madang dhcp serve --interface eth1 --pool 192.168.5.100-192.168.5.200\n  sudo madang dhcp leases                  who has which address\n  sudo madang dhcp events --follow         what happens, and why\n\nNeeds root: yes, to open the port and to ask the server."
+    after_help = "Examples:\n  sudo madang dhcp serve --interface eth1 --pool 192.168.5.100-192.168.5.200\n  sudo madang dhcp client eth0             get an address there\n  sudo madang dhcp leases                  who has which address\n  sudo madang dhcp events --follow         what happens, and why\n\nNeeds root: yes, to open the port and to ask the server."
 )]
 pub(crate) struct DhcpArgs {
     #[command(subcommand)]
@@ -32,6 +34,7 @@ pub(crate) struct DhcpArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DhcpCommand {
     Serve(Box<DhcpServeArgs>),
+    Client(DhcpClientArgs),
     Leases(DhcpLeasesArgs),
     Usage(DhcpUsageArgs),
     Events(DhcpEventsArgs),
@@ -46,7 +49,7 @@ pub(crate) enum DhcpCommand {
 /// Ctrl-C ends it; clients keep what they have, and the next start goes on from there.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sudo madang dhcp serve --interface eth1 --pool 192.168.5.100-192.168.5.200\n  sudo madang dhcp serve --interface eth1 --pool 10.0.0.0/24 \\\n    --exclude 10.0.0.1-10.0.0.20 --router 10.0.0.1 --dns 10.0.0.1 --lease 12h\n  sudo madang dhcp serve --interface eth1 --pool 10.0.0.50-10.0.0.90 \\\n    --reserve 52:54:00:12:34:56=10.0.0.10=printer\n  sudo madang dhcp serve --interface eth1 --subnet 10.8.0.0/24 \\\n    --pool 10.0.0.50-10.0.0.90 --pool 10.8.0.50-10.8.0.90   and behind a relay\n\nOf --router, --dns and the like those count for a subnet that are in it, or, if none is,\nthose that are in no subnet of this server.\n\nNeeds root: at the start; then it is nobody, and sees only its own files."
+    after_help = "Examples:\n  sudo madang dhcp serve --interface eth1 --pool 192.168.5.100-192.168.5.200\n  sudo madang dhcp serve --interface eth1 --pool 10.0.0.0/24 \\\n    --exclude 10.0.0.1-10.0.0.20 --router 10.0.0.1 --dns 10.0.0.1 --lease 12h\n  sudo madang dhcp serve --interface eth1 --pool 10.0.0.50-10.0.0.90 \\\n    --reserve 52:54:00:12:34:56=10.0.0.10=printer\n  sudo madang dhcp serve --interface eth1 --subnet 10.8.0.0/24 \\\n    --pool 10.0.0.50-10.0.0.90 --pool 10.8.0.50-10.8.0.90    behind a relay\n\nOf --router, --dns and --ntp a subnet gets those that are in it; if none is,\nthose that are in no subnet of this server.\n\nNeeds root: at the start; then it is nobody, and sees only its own files."
 )]
 pub(crate) struct DhcpServeArgs {
     /// The interface to serve; several if it is given again
@@ -185,7 +188,7 @@ pub(crate) struct DhcpReleaseArgs {
 #[derive(Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("client").required(true).args(["mac", "client_id", "remove"]),
-    after_help = "Examples:\n  sudo madang dhcp reserve 192.168.5.20 --mac 52:54:00:12:34:56 --name printer\n  sudo madang dhcp reserve 192.168.5.21 --client-id 01:52:54:00:12:34:57\n  sudo madang dhcp reserve 192.168.5.20 --remove\n\nNeeds root: yes, to ask the server."
+    after_help = "Examples:\n  sudo madang dhcp reserve 192.168.5.20 --mac 52:54:00:12:34:56 --name lp\n  sudo madang dhcp reserve 192.168.5.21 --client-id 01:52:54:00:12:34:57\n  sudo madang dhcp reserve 192.168.5.20 --remove\n\nNeeds root: yes, to ask the server."
 )]
 pub(crate) struct DhcpReserveArgs {
     #[command(flatten)]

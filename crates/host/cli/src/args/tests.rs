@@ -70,6 +70,7 @@ fn the_first_help() {
       doctor      Check what this host can do, what is missing, and how to get it
       schema      Print the JSON Schema of a kind, or of all
       cidr        Calculate with addresses and subnets
+      dhcp        Lease addresses on a link, and get one there
       store       Back up, restore and check what is declared
       completion  Print a shell's completion script
       version     Print the version of this binary and of the daemon

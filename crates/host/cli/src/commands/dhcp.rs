@@ -1,6 +1,7 @@
 //! `madang dhcp`.
 
 mod ask;
+mod client;
 mod serve;
 mod spec;
 
@@ -16,6 +17,7 @@ use crate::error::Failure;
 pub(crate) fn run(context: &Context, args: &DhcpArgs) -> Result<(), Failure> {
     match &args.command {
         DhcpCommand::Serve(args) => serve::run(context, args),
+        DhcpCommand::Client(args) => client::run(context, args),
         DhcpCommand::Leases(args) => ask::leases(context, args),
         DhcpCommand::Usage(args) => ask::usage(context, args),
         DhcpCommand::Events(args) => ask::events(context, args),

@@ -11,8 +11,7 @@ use madang_wire::arp;
 use madang_wire::dhcp::Packet;
 use rustix::net::SendFlags;
 
-use super::listen;
-use crate::{Link, Result};
+use crate::{Link, Result, port};
 
 /// A link, and how to send by it.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl Way {
     pub(super) fn open(name: &str, address: Ipv4Addr, subnet: Option<Prefix>) -> Result<Self> {
         let link = Link::open(name, &[SERVER_PORT, CLIENT_PORT])?;
         link.set_receive_buffer(super::RECEIVE_BUFFER)?;
-        let port = listen::port(&link.name)?;
+        let port = port::hold(&link.name, SERVER_PORT)?;
         Ok(Self { link, address, subnet, port })
     }
 }
