@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 MADANG := target/debug/madang
 
-.PHONY: help build demo test verify verify-guest verify-long fuzz bench bench-datapath install-hooks
+.PHONY: help build demo test verify verify-guest verify-long fuzz bench bench-datapath bench-dhcp install-hooks
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,7 +29,7 @@ verify: ## formatting, lints, licences, architecture, scripts, docs
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps
 	cargo deny --log-level error check bans licenses sources
 	cargo run --locked -q -p xtask -- arch
-	shellcheck scripts/* .ci/run benches/datapath/*.sh
+	shellcheck scripts/* .ci/run benches/*/*.sh
 
 verify-guest: ## the demo, limits and the datapath on another host: Debian 12, Linux 6.1, cgroups v2
 	@scripts/setup build demo guest
@@ -49,7 +49,13 @@ fuzz: ## any bytes for all that reads some from outside; MINUTES=1 for each targ
 	@scripts/setup build fuzz
 	@scripts/fuzz $(or $(MINUTES),1) $(TARGET)
 
-bench: bench-datapath ## every benchmark
+bench: bench-datapath bench-dhcp ## every benchmark
+
+bench-dhcp: ## DORA a second and CPU of each: madang dhcp serve, Kea, dnsmasq, ISC dhcpd; ROUNDS=3
+	@scripts/setup build bench
+	cargo build --locked --release -p madang
+	cargo build --locked --release -p madang-dhcpd --example load
+	@benches/dhcp/run.sh target/release/madang target/release/examples/load --rounds $(or $(ROUNDS),3)
 
 bench-datapath: ## CPU per packet and TCP: bare veth, bridge + router + nftables, Madang
 	@scripts/setup build demo bench
