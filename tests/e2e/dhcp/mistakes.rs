@@ -2,6 +2,7 @@
 
 use super::lan::{Lan, POOL};
 use crate::cloud::can_run;
+use crate::kubectl::client;
 
 #[test]
 fn what_cannot_be_served_is_said_with_a_way_out() {
@@ -75,4 +76,26 @@ fn what_cannot_be_served_is_said_with_a_way_out() {
         let said = lan.run(words);
         assert!(said.code == 1 && said.err.contains(part), "{words:?}: {}", said.err);
     }
+}
+
+#[test]
+fn broken_messages_are_told_and_change_nothing() {
+    if !can_run() {
+        return;
+    }
+    let mut lan = Lan::new();
+    let [attacker, host] = ["attacker", "host"].map(|name| lan.host(name));
+    lan.serve(&["--pool", "10.1.0.0-10.1.255.255", "--no-probe"]);
+    let python = client("python").to_string_lossy().into_owned();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/e2e/dhcp/broken.py");
+    let said = lan.exec(&attacker, &[&python, script, "eth0", "7", "2000"]);
+    assert_eq!((said.code, said.out.trim()), (0, "sent 2000"), "{}", said.err);
+    let said = lan.exec(&host, &["busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-s", "/bin/true"]);
+    assert_eq!(said.code, 0, "{} {}", said.err, lan.log());
+    assert!(!lan.log().contains("panicked"), "{}", lan.log());
+    // What cannot be read is said to be so.
+    let ignored = lan.events("ignore");
+    assert!(ignored.len() > 100, "{ignored:?}");
+    assert_eq!(lan.leases().iter().filter(|(_, mac)| *mac == lan.mac(&host)).count(), 1);
+    assert_eq!(lan.end(), Some(0), "{}", lan.log());
 }
