@@ -1,7 +1,7 @@
 //! Many clients at once on a link, each of which wants an address: how many a server serves, and how fast.
 //!
 //! `load INTERFACE [--window N] [--seconds S] [--first ID]`, in the namespace of the interface, as root. Prints a line of JSON.
-//! Each client has a MAC of its own, made of its number; the answers come as broadcasts or to its MAC.
+//! Each client has a MAC of its own, made of its number, and wants its answers as broadcasts.
 
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
@@ -167,7 +167,9 @@ fn frame(id: u32, offer: Option<(Ipv4Addr, Ipv4Addr)>) -> Vec<u8> {
         options.set_addresses(code::SERVER_ID, &[server]);
     }
     let mut message = Vec::new();
-    let header = Header::request(HardwareAddress::ethernet(mac(id)), id);
+    let mut header = Header::request(HardwareAddress::ethernet(mac(id)), id);
+    // Some servers put who can be reached by MAC into the kernel's table of neighbours, which has room for a thousand.
+    header.broadcast = true;
     Repr::new(header, options).emit(LARGEST_FOR_ALL, &mut message);
     let mut out = Vec::new();
     let datagram = Datagram {

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use madang_dhcp::Record;
@@ -54,6 +54,8 @@ pub(crate) struct Journal<D: Disk> {
     /// How many segments no snapshot stands for, the written one left out.
     closed: u64,
     compacting: Arc<AtomicBool>,
+    /// How long the last snapshot is.
+    snapshot: Arc<AtomicU64>,
     /// Files that have damage: they are kept for whoever wants to look.
     damaged: BTreeSet<String>,
 }
@@ -144,22 +146,29 @@ impl<D: Disk> Journal<D> {
         Ok(file)
     }
 
-    /// Makes a snapshot in a thread of its own, if it is worth it: `done` is told how that went.
+    /// Makes a snapshot in a thread of its own, if it is worth it: `done` is told how that went. Worth it is one when what has been
+    /// written since the last one is as long as that: so what snapshots cost grows as what is written does.
     pub(crate) fn compact_beside(&mut self, done: impl FnOnce(io::Result<()>) + Send + 'static)
     where
         D: 'static,
     {
         let most = self.next - 1 - u64::from(self.segment.is_some());
-        if self.closed < 2 || self.compacting.swap(true, Ordering::AcqRel) {
+        let written = self.closed * self.length as u64;
+        let little = self.closed < 2 || written < self.snapshot.load(Ordering::Acquire);
+        if little || self.compacting.swap(true, Ordering::AcqRel) {
             return;
         }
         self.closed = 0;
         let (disk, compacting) = (Arc::clone(&self.disk), Arc::clone(&self.compacting));
+        let snapshot = Arc::clone(&self.snapshot);
         let damaged = std::mem::take(&mut self.damaged);
         let work = move || {
             let result = compact(&*disk, most, &damaged);
+            if let Ok(length) = &result {
+                snapshot.store(*length, Ordering::Release);
+            }
             compacting.store(false, Ordering::Release);
-            done(result);
+            done(result.map(drop));
         };
         // Without a thread it is done another time.
         if thread::Builder::new().name("leases".to_owned()).spawn(work).is_err() {

@@ -12,8 +12,8 @@ use super::{Number, put, snapshot_name};
 const BLOCK: usize = 64 << 10;
 
 /// Makes a snapshot of all that files up to this number say, and removes them; those that are `damaged` keep their bytes under
-/// another name. Nobody writes to them any more.
-pub(crate) fn compact<D: Disk>(disk: &D, most: Number, damaged: &BTreeSet<String>) -> io::Result<()> {
+/// another name. Nobody writes to them any more. Returns how long the snapshot is.
+pub(crate) fn compact<D: Disk>(disk: &D, most: Number, damaged: &BTreeSet<String>) -> io::Result<u64> {
     let mut last: HashMap<u32, u64> = HashMap::new();
     let mut first = Replay::up_to(disk, most).map_err(io::Error::other)?;
     for (at, record) in (0..).zip(first.by_ref()) {
@@ -25,15 +25,19 @@ pub(crate) fn compact<D: Disk>(disk: &D, most: Number, damaged: &BTreeSet<String
     let records =
         (0..).zip(second.by_ref()).filter(|(at, record)| last.get(&record.address.into()) == Some(at));
     let written = write(disk, &new, records.map(|(_, record)| record), next - 1);
-    let written = written.and_then(|()| second.end().map_err(io::Error::other));
-    if let Err(error) = written {
-        let _ = disk.remove(&new);
-        return Err(error);
-    }
+    let written = written.and_then(|length| second.end().map_err(io::Error::other).map(|_| length));
+    let length = match written {
+        Ok(length) => length,
+        Err(error) => {
+            let _ = disk.remove(&new);
+            return Err(error);
+        }
+    };
     disk.rename(&new, &snapshot_name(most))?;
     disk.sync_names()?;
     let damaged = damaged.union(&more).cloned().collect();
-    remove(disk, most, &damaged)
+    remove(disk, most, &damaged)?;
+    Ok(length)
 }
 
 fn write<D: Disk>(
@@ -41,7 +45,7 @@ fn write<D: Disk>(
     name: &str,
     records: impl Iterator<Item = madang_dhcp::Record>,
     covered: u64,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let file = disk.create(name)?;
     disk.write(&file, 0, &block::file_header(block::SNAPSHOT))?;
     let (mut at, mut sequence, mut count) = (block::FILE_HEADER, 0, 0_u64);
@@ -68,7 +72,8 @@ fn write<D: Disk>(
     payload.extend_from_slice(&covered.to_be_bytes());
     payload.extend_from_slice(&count.to_be_bytes());
     block(block::END, &mut payload)?;
-    disk.sync(&file)
+    disk.sync(&file)?;
+    Ok(at)
 }
 
 /// Removes what the snapshot of this number stands for.

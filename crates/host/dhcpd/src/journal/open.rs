@@ -55,6 +55,10 @@ impl<D: Disk> Open<D> {
         Ok(open)
     }
 
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     pub(super) fn is_snapshot(&self) -> bool {
         number_in(&self.name, "snapshot").is_some()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use madang_dhcp::{Record, RecordError};
 
@@ -83,6 +83,8 @@ pub(crate) struct Replay<'a, D: Disk> {
     broken: Option<Broken>,
     /// Files that no longer count.
     stale: Vec<String>,
+    /// How long the snapshot is, if there is one.
+    snapshot: u64,
     /// The greatest number of a file, and whether the last segment has a block.
     last: Number,
     segments: u64,
@@ -121,6 +123,7 @@ impl<'a, D: Disk> Replay<'a, D> {
             report: Report::default(),
             broken: None,
             stale,
+            snapshot: 0,
             last: later.last().copied().or(base).unwrap_or(0),
             segments: later.len() as u64,
             damaged: BTreeSet::new(),
@@ -146,6 +149,7 @@ impl<'a, D: Disk> Replay<'a, D> {
             block: Vec::new(),
             closed: self.segments,
             compacting: Arc::new(AtomicBool::new(false)),
+            snapshot: Arc::new(AtomicU64::new(self.snapshot)),
             damaged,
         };
         Ok((journal, self.report))
@@ -183,6 +187,9 @@ impl<'a, D: Disk> Replay<'a, D> {
             self.doubtful.extend(bad.map(|(from, to)| Damage { file: name.clone(), from, to, lost: None }));
             let Some(header) = found else {
                 let open = self.open.take().expect("it was open");
+                if open.is_snapshot() {
+                    self.snapshot = open.length();
+                }
                 if open.is_snapshot() && !open.ended {
                     self.doubtful.push(Damage { file: name, from: at, to: at, lost: None });
                     std::mem::take(&mut self.doubtful).into_iter().for_each(|damage| self.damage(damage));

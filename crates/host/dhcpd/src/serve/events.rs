@@ -1,7 +1,8 @@
 //! The log of events: what happened to whom and why, from looking for a server to giving an address back.
 //!
 //! One line of JSON each, in `events.log`; when that is long it becomes `events.log.1`, in place of the one before. It is not
-//! made durable: leases are what must not be lost. If more happens than can be written, that is told instead.
+//! made durable: leases are what must not be lost. If more happens than is worth it, or than can be written, that is told instead:
+//! who floods a server does not push out of its log what happened before.
 
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -12,13 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
-use madang_dhcp::{Notice, Wall};
+use madang_dhcp::{Notice, Wall, What};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Doing;
 use crate::{Result, clock};
 
+/// How many events of a second are written; beyond that only those that are worth a look.
+const A_SECOND: u64 = 5_000;
 /// How long a file gets.
 const LONGEST: u64 = 16 << 20;
 /// How many groups of events may wait to be written, and lines for one who follows.
@@ -91,16 +94,39 @@ pub(super) struct Notices {
     followers: Followers,
     dropped: Arc<AtomicU64>,
     unsent: Arc<AtomicU64>,
+    /// Which second it is, and how many events it had.
+    second: Arc<[AtomicU64; 2]>,
 }
 
 impl Notices {
     pub(super) fn tell(&self, notices: impl Iterator<Item = Notice>) {
-        let notices: Vec<Notice> = notices.collect();
+        let mut left_out = 0;
+        let notices: Vec<Notice> = notices
+            .filter(|notice| {
+                let kept = self.has_room(notice);
+                left_out += u64::from(!kept);
+                kept
+            })
+            .collect();
+        if left_out > 0 {
+            self.dropped.fetch_add(left_out, Ordering::Relaxed);
+        }
         let count = notices.len() as u64;
         if count > 0 && matches!(self.sender.try_send(Message::Notices(notices)), Err(TrySendError::Full(_)))
         {
             self.dropped.fetch_add(count, Ordering::Relaxed);
         }
+    }
+
+    fn has_room(&self, notice: &Notice) -> bool {
+        let [second, count] = &*self.second;
+        let now = notice.at.instant.0 / 1_000;
+        if second.swap(now, Ordering::Relaxed) != now {
+            count.store(0, Ordering::Relaxed);
+        }
+        let is_worth_a_look =
+            matches!(notice.what, What::Conflict | What::Decline | What::Rogue | What::Reserve);
+        count.fetch_add(1, Ordering::Relaxed) < A_SECOND || is_worth_a_look
     }
 
     /// Something about the server itself. It is said on standard error too.
@@ -139,6 +165,7 @@ impl Log {
             followers: Followers::default(),
             dropped: Arc::clone(&dropped),
             unsent: Arc::clone(&unsent),
+            second: Arc::default(),
         };
         let writer = Writer {
             file: File::open(&self.directory).doing("open the log of events")?,
@@ -197,7 +224,7 @@ impl Writer {
                 self.line(more, &mut lines);
             }
             for (count, what) in [
-                (&self.dropped, "events came faster than they could be written, and are not in this log"),
+                (&self.dropped, "events were too many for this log"),
                 (&self.unsent, "answers could not be sent: their clients ask again"),
             ] {
                 let count = count.swap(0, Ordering::Relaxed);
