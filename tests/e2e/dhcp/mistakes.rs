@@ -1,7 +1,7 @@
 //! Wrong words, and hosts that are not as one thought: what is said, and that nothing is done.
 
 use super::lan::{Lan, POOL};
-use crate::cloud::can_run;
+use crate::cloud::{can_run, eventually};
 use crate::kubectl::client;
 
 #[test]
@@ -98,4 +98,22 @@ fn broken_messages_are_told_and_change_nothing() {
     assert!(ignored.len() > 100, "{ignored:?}");
     assert_eq!(lan.leases().iter().filter(|(_, mac)| *mac == lan.mac(&host)).count(), 1);
     assert_eq!(lan.end(), Some(0), "{}", lan.log());
+}
+
+#[test]
+fn a_link_that_is_down_is_waited_for_and_one_that_is_gone_ends_the_server() {
+    if !can_run() {
+        return;
+    }
+    let mut lan = Lan::new();
+    let host = lan.host("host");
+    lan.serve(&["--pool", "10.1.0.0-10.1.0.9", "--no-probe"]);
+    lan.ip("link set lan down");
+    assert!(eventually(|| lan.log().contains("nothing is heard on lan")), "{}", lan.log());
+    lan.ip("link set lan up");
+    let get = ["busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-s", "/bin/true"];
+    let said = lan.exec(&host, &get);
+    assert_eq!(said.code, 0, "{} {}", said.err, lan.log());
+    lan.ip("link delete lan");
+    assert!(eventually(|| lan.log().contains("the interface lan is gone")), "{}", lan.log());
 }

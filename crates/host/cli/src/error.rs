@@ -177,6 +177,7 @@ fn dhcp_hint(error: &madang_dhcpd::Error) -> Option<String> {
              interface"
                 .to_owned()
         }
+        Error::Gone { .. } => "start the server again when it is there; leases stay".to_owned(),
         Error::ClientTaken { .. } => "one client of an interface is enough: end the other one first".to_owned(),
         Error::InUse { .. } | Error::ControlTaken { .. } => {
             "one server of an interface is enough: end the other one first".to_owned()

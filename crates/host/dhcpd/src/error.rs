@@ -26,6 +26,12 @@ pub enum Error {
     /// The leases cannot be read.
     #[error("the log of leases cannot be used: {0}")]
     Journal(#[from] Unreadable),
+    /// A link is there no more.
+    #[error("the interface {link} is gone")]
+    Gone {
+        /// Its name.
+        link: String,
+    },
     /// Another server has them.
     #[error("another server uses the leases in {}", directory.display())]
     InUse {

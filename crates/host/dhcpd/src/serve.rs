@@ -19,6 +19,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -138,7 +139,9 @@ impl Service {
         let wake =
             Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).doing("make an eventfd")?);
         let (notices, events_thread) = events.start()?;
-        let (batches, commit_thread) = commit::start(journal, Arc::clone(&ways), notices.clone())?;
+        let ending = Arc::new(AtomicBool::new(false));
+        let (batches, commit_thread) =
+            commit::start(journal, Arc::clone(&ways), notices.clone(), Arc::clone(&ending))?;
         let (asks, asked) = mpsc::channel();
         let (wake_up, followers) = (Arc::clone(&wake), notices.followers());
         let served = Arc::new(control::Served { asks, wake: wake_up, events: followers, directory });
@@ -149,7 +152,8 @@ impl Service {
             .doing("start a thread")?;
         let turn = turn::Turn::new(server, ways, batches, notices, asked, wake);
         let result = turn.run(&signals);
-        // Whoever waits for an answer that is durable gets it still.
+        // Whoever waits for an answer that is durable gets it still, if the disk takes it.
+        ending.store(true, Ordering::Release);
         let _ = commit_thread.join();
         let _ = events_thread.join();
         drop(lock);

@@ -1,6 +1,7 @@
 //! Answers that wait for the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -32,9 +33,10 @@ pub(super) fn start(
     journal: Journal<Directory>,
     ways: Arc<[Way]>,
     notices: Notices,
+    ending: Arc<AtomicBool>,
 ) -> Result<(SyncSender<Batch>, JoinHandle<()>)> {
     let (batches, waiting) = mpsc::sync_channel(WAITING);
-    let work = Committer { journal, ways, notices, fails: false };
+    let work = Committer { journal, ways, notices, ending, fails: false };
     let thread = thread::Builder::new().name("commit".to_owned()).spawn(move || work.run(&waiting));
     Ok((batches, thread.doing("start a thread")?))
 }
@@ -43,6 +45,8 @@ struct Committer {
     journal: Journal<Directory>,
     ways: Arc<[Way]>,
     notices: Notices,
+    /// Whether the server is to end: then a disk that takes nothing is waited for no longer.
+    ending: Arc<AtomicBool>,
     /// Whether the disk did not take what it was given last.
     fails: bool,
 }
@@ -65,7 +69,7 @@ impl Committer {
             }
             self.commit(batch);
             // As long as too much waits for the disk nobody is heard: who comes then asks again.
-            while self.journal.is_stuck() {
+            while self.journal.is_stuck() && !self.ending.load(Ordering::Acquire) {
                 thread::sleep(AGAIN);
                 self.commit(Batch::default());
             }

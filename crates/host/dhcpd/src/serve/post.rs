@@ -35,6 +35,12 @@ impl Way {
 }
 
 impl Way {
+    /// Whether the link is still the one that was opened.
+    pub(super) fn is_there(&self) -> bool {
+        let index = rustix::net::netdevice::name_to_index(&self.port, &self.link.name);
+        index.is_ok_and(|index| index == self.link.index)
+    }
+
     fn is_near(&self, address: Ipv4Addr) -> bool {
         self.subnet.is_some_and(|subnet| subnet.contains(IpAddr::V4(address)))
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
 use madang_addr::Mac;
 use madang_dhcp::frame::{Datagram, Heard, SERVER_PORT};
@@ -18,7 +18,7 @@ use super::control::{Ask, Told};
 use super::events::Notices;
 use super::post::{Mail, Way};
 use crate::error::Doing;
-use crate::{Result, clock, journal};
+use crate::{Error, Result, clock, journal};
 
 /// The longest wait, if there is nothing to wait for.
 const LONGEST: i64 = 60_000;
@@ -62,14 +62,13 @@ impl Turn {
                 return Ok(());
             }
             for link in ready {
-                self.hear(link, &mut down);
+                self.hear(link, &mut down)?;
             }
             self.answer();
             if self.server.next_deadline().is_some_and(|at| at <= clock::instant()) {
                 self.server.handle(Event::Deadline, clock::now(), clock::random(), &mut self.actions);
             }
-            if !self.act() {
-                // The thread that writes has ended: nothing can be promised any more.
+            if !self.act(signals).doing("write leases and answer")? {
                 return Ok(());
             }
         }
@@ -95,7 +94,10 @@ impl Turn {
     }
 
     /// Handles what has come on a link.
-    fn hear(&mut self, link: usize, down: &mut [bool]) {
+    ///
+    /// # Errors
+    /// The link is gone, and a process that may nothing cannot open another one.
+    fn hear(&mut self, link: usize, down: &mut [bool]) -> Result<()> {
         let Self { server, ways, actions, frames, notices, .. } = self;
         let (way, now) = (&ways[link], clock::now());
         let number = u32::try_from(link).unwrap_or(u32::MAX);
@@ -112,12 +114,16 @@ impl Turn {
             Heard::Arp(_) => {}
         });
         let is_down = came.is_err();
+        if is_down && !way.is_there() {
+            return Err(Error::Gone { link: way.link.name.clone() });
+        }
         if let Err(error) = came
             && !down[link]
         {
             notices.say(&format!("nothing is heard on {}: {error}", way.link.name));
         }
         down[link] = is_down;
+        Ok(())
     }
 
     /// Answers who asked by the control socket.
@@ -127,10 +133,10 @@ impl Turn {
         }
     }
 
-    /// Does what is to be done. Whether it could be.
-    fn act(&mut self) -> bool {
+    /// Does what is to be done. Whether the server goes on: a signal may come while the disk takes nothing.
+    fn act(&mut self, signals: &Signals) -> io::Result<bool> {
         if self.actions.is_empty() && self.told.is_empty() {
-            return true;
+            return Ok(true);
         }
         let mut batch = Batch { told: std::mem::take(&mut self.told), ..Batch::default() };
         self.mail.clear();
@@ -155,7 +161,28 @@ impl Turn {
         let lost = self.mail.send(&self.ways);
         self.notices.lost(lost);
         let nothing = batch.records.is_empty() && batch.mail.is_empty() && batch.told.is_empty();
-        nothing || self.batches.send(batch).is_ok()
+        if nothing { Ok(true) } else { self.hand_over(batch, signals) }
+    }
+
+    /// Hands over what is to be made durable, and waits until there is room for it.
+    fn hand_over(&self, mut batch: Batch, signals: &Signals) -> io::Result<bool> {
+        loop {
+            batch = match self.batches.try_send(batch) {
+                Ok(()) => return Ok(true),
+                Err(TrySendError::Disconnected(_)) => {
+                    return Err(io::Error::other("the thread that writes has ended"));
+                }
+                Err(TrySendError::Full(batch)) => batch,
+            };
+            let wait = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+            match poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&wait)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if signals.next().is_some() {
+                return Ok(false);
+            }
+        }
     }
 }
 

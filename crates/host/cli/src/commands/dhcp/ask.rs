@@ -178,6 +178,10 @@ fn socket(context: &Context, which: &Which) -> Result<PathBuf, Failure> {
     let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".sock").map(str::to_owned))
+        // A server that has ended leaves its socket behind.
+        .filter(|name| {
+            std::os::unix::net::UnixStream::connect(directory.join(format!("{name}.sock"))).is_ok()
+        })
         .collect();
     names.sort_unstable();
     match &names[..] {
