@@ -55,7 +55,9 @@ fn serve(input: &mut Input<'_>) {
         server.handle(event, now(at), random, &mut actions);
         for reply in &actions.replies {
             let packet = Packet::new_checked(actions.message(reply)).expect("a reply is a message");
-            assert!(packet.header().yiaddr.octets()[..3] == OWN[..3] || packet.header().yiaddr.is_unspecified());
+            assert!(
+                packet.header().yiaddr.octets()[..3] == OWN[..3] || packet.header().yiaddr.is_unspecified()
+            );
         }
         actions.clear();
     }
