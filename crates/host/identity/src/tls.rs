@@ -56,8 +56,6 @@ struct Current(RwLock<Shown>);
 struct Shown {
     key: Arc<CertifiedKey>,
     names: Names,
-    /// When it was made.
-    from: Timestamp,
     until: Timestamp,
 }
 
@@ -88,7 +86,7 @@ impl Tls {
         Ok(Self { authority, current, config: Arc::new(config) })
     }
 
-    /// Renews the server's certificate if its end comes near, if its beginning has not come, or if these are other names. Whether it did.
+    /// Renews the server's certificate if its end comes near or these are other names. Whether it did.
     ///
     /// # Errors
     /// The CA has ended, or the library refused. The old certificate is still shown.
@@ -97,9 +95,7 @@ impl Tls {
         let soon = now.saturating_add(RENEWED_BEFORE).unwrap_or(Timestamp::MAX);
         // A CA that ends soon cannot give more than it has.
         let near = soon >= shown.until && shown.until < self.authority.until();
-        // Made when the clock was ahead, it is not valid yet for whoever has the right time.
-        let early = now < shown.from;
-        if shown.names == names && !near && !early {
+        if shown.names == names && !near {
             return Ok(false);
         }
         let renewed = show(&self.authority, names, now, self.config.crypto_provider())?;
@@ -201,5 +197,5 @@ fn show(
     };
     let key =
         CertifiedKey::from_der(vec![made.certificate, authority.der().clone()], made.key.into(), provider);
-    Ok(Shown { key: Arc::new(key.map_err(refused)?), names, from: now, until })
+    Ok(Shown { key: Arc::new(key.map_err(refused)?), names, until })
 }

@@ -79,7 +79,7 @@ impl Journal {
             let Some((first, last)) = time(&spec.first_timestamp).zip(time(&spec.last_timestamp)) else {
                 continue;
             };
-            if spec.source != self.source || !is_near(last, now) {
+            if spec.source != self.source || seconds_since(Some(last), now) > SAME {
                 continue;
             }
             let Some(told) = Told::of(spec) else { continue };
@@ -93,7 +93,7 @@ impl Journal {
         let Happening { about, mut told, at } = happening;
         shorten(&mut told.message);
         let key = Key::of(&about, &told);
-        let again = self.known.get_mut(&key).filter(|known| is_near(known.last, at));
+        let again = self.known.get_mut(&key).filter(|known| seconds_since(Some(known.last), at) <= SAME);
         let (name, first, count) = match again {
             Some(known) => {
                 known.last = at;
@@ -113,7 +113,7 @@ impl Journal {
 
     /// Forgets what no longer matters.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        self.known.retain(|_, known| is_near(known.last, now));
+        self.known.retain(|_, known| seconds_since(Some(known.last), now) <= SAME);
         self.room.retain(|_, room| room.left_at(now) < BURST);
     }
 
@@ -172,19 +172,13 @@ impl Room {
 
     fn take(&mut self, now: Timestamp) -> bool {
         self.left = self.left_at(now);
-        // If the clock was set far back, nothing would be told until it is where it was.
-        self.at = if is_near(self.at, now) { self.at.max(now) } else { now };
+        self.at = self.at.max(now);
         let there = self.left >= 1.0;
         if there {
             self.left -= 1.0;
         }
         there
     }
-}
-
-/// Whether two happenings may be one that goes on. If the clock was set in between, far away is far away in either direction.
-fn is_near(then: Timestamp, now: Timestamp) -> bool {
-    seconds_since(Some(then), now).abs() <= SAME
 }
 
 /// How many seconds ago; very long ago, if nobody knows when.
