@@ -5,6 +5,7 @@
 //! it cannot write, since the disk is full, say, events are lost, and nothing else suffers.
 
 mod journal;
+mod past;
 pub(crate) mod story;
 
 use std::collections::BTreeMap;
@@ -12,11 +13,11 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use madang_api::Registry;
 use madang_model::{Kind, ObjectReference, Resource};
 
-use self::journal::{Happening, Journal, seconds_since};
+use self::journal::{Happening, Journal, Moment};
+use self::past::Past;
 use self::story::{Severity, Told};
 use crate::runtime::chain;
 
@@ -28,8 +29,6 @@ const GATHER: Duration = Duration::from_millis(100);
 const BATCH: usize = 500;
 /// How often it is looked which events are too old or too many.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How long an event is kept after it last happened, in seconds.
-const TTL: i64 = 3600;
 /// How many events are kept at most.
 const MOST: usize = 10_000;
 /// How long [`EventRecorder::flush`] waits.
@@ -55,7 +54,7 @@ impl EventRecorder {
     pub(crate) fn start(registry: Registry, host: String) -> io::Result<Self> {
         let (send, receive) = sync_channel(WAITING);
         let journal = Journal::new(COMPONENT, &host);
-        let writer = Writer { registry, journal, receive, kept: 0, trouble: None };
+        let writer = Writer { registry, journal, past: Past::default(), receive, kept: 0, trouble: None };
         std::thread::Builder::new().name("events".to_owned()).spawn(move || writer.run())?;
         Ok(Self { send })
     }
@@ -72,7 +71,7 @@ impl EventRecorder {
 
     /// Tells what happened to a resource.
     pub(crate) fn tell(&self, about: &Resource, told: Told) {
-        let happening = Happening { about: reference(about), told, at: Timestamp::now() };
+        let happening = Happening { about: reference(about), told, at: Moment::now() };
         if let Err(TrySendError::Full(_)) = self.send.try_send(Message::Happened(Box::new(happening))) {
             tracing::debug!("an event is lost: more happens than can be written");
         }
@@ -104,6 +103,7 @@ fn reference(resource: &Resource) -> ObjectReference {
 struct Writer {
     registry: Registry,
     journal: Journal,
+    past: Past,
     receive: Receiver<Message>,
     /// How many events there are, about.
     kept: usize,
@@ -132,8 +132,10 @@ impl Writer {
     fn remember(&mut self) {
         match self.registry.list(Kind::Event) {
             Ok(list) => {
+                let now = Moment::now();
                 self.kept = list.items.len();
-                self.journal.remember(&list.items, Timestamp::now());
+                self.past = Past::of(&list.items, now);
+                self.journal.remember(&list.items, now);
             }
             Err(error) => self.note(Some(format!("cannot read the events: {}", chain(&error)))),
         }
@@ -178,13 +180,14 @@ impl Writer {
 
     /// Deletes what is too old or too much.
     fn sweep(&mut self) {
-        let now = Timestamp::now();
+        let now = Instant::now();
         self.journal.forget(now);
+        self.past.mark(self.registry.revision(), now);
         let events = match self.registry.list(Kind::Event) {
             Ok(list) => list.items,
             Err(error) => return self.note(Some(format!("cannot read the events: {}", chain(&error)))),
         };
-        let outdated = outdated(&events, now);
+        let outdated = self.past.outdated(&events, now);
         self.kept = events.len() - outdated.len();
         for batch in outdated.chunks(BATCH) {
             // One that was changed meanwhile is looked at again the next time, with those beside it.
@@ -203,22 +206,6 @@ impl Writer {
         }
         self.trouble = trouble;
     }
-}
-
-/// The events that are too old, and the oldest of those that are too many.
-fn outdated(events: &[Resource], now: Timestamp) -> Vec<Resource> {
-    let mut by_age: Vec<(i64, &Resource)> =
-        events.iter().map(|event| (seconds_since(last_seen(event), now), event)).collect();
-    by_age.sort_by_key(|(age, _)| *age);
-    let kept = by_age.partition_point(|(age, _)| *age < TTL).min(MOST);
-    by_age.drain(kept..).map(|(_, event)| event.clone()).collect()
-}
-
-/// When it last happened, by whoever wrote it.
-fn last_seen(event: &Resource) -> Option<Timestamp> {
-    let Resource::Event(event) = event else { return None };
-    let created = || event.metadata.creation_timestamp.as_ref()?.parse().ok();
-    event.spec.last_seen().or_else(created)
 }
 
 #[cfg(test)]

@@ -14,11 +14,10 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use madang_kernel::Layout;
 use madang_kernel::process::ProcessId;
+use madang_kernel::{Layout, boot};
 use rustix::fs::{CWD, Mode, OFlags, openat, renameat};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -97,17 +96,6 @@ struct ShimFile {
     #[serde(flatten)]
     process: ProcessId,
     boot: String,
-}
-
-/// Which boot this is: start times of another one mean nothing.
-fn boot_id() -> Result<&'static str> {
-    static BOOT: OnceLock<String> = OnceLock::new();
-    if let Some(boot) = BOOT.get() {
-        return Ok(boot);
-    }
-    let path = Path::new("/proc/sys/kernel/random/boot_id");
-    let boot = fs::read_to_string(path).on("read", path)?;
-    Ok(BOOT.get_or_init(|| boot.trim().to_owned()))
 }
 
 /// An instance's directory, by its path: for the driver.
@@ -192,7 +180,7 @@ impl InstanceDir {
     pub(crate) fn shim(&self) -> Result<Option<ProcessId>> {
         let file: Option<ShimFile> = self.read("shim.pid")?;
         let Some(ShimFile { process, boot }) = file else { return Ok(None) };
-        if boot != boot_id()? {
+        if boot != boot::id().map_err(Error::Kernel)? {
             return Ok(None);
         }
         Ok(process.is_alive().map_err(Error::Kernel)?.then_some(process))
@@ -247,7 +235,7 @@ impl OpenDir {
 
     /// Says who the shim is.
     pub(crate) fn write_shim(&self, process: ProcessId) -> Result<()> {
-        let file = ShimFile { process, boot: boot_id()?.to_owned() };
+        let file = ShimFile { process, boot: boot::id().map_err(Error::Kernel)?.to_owned() };
         self.replace("shim.pid", &serde_json::to_vec(&file).expect("string keys"))
     }
 

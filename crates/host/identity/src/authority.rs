@@ -144,23 +144,31 @@ impl Authority {
         })
     }
 
-    /// A certificate for a server of these names.
+    /// A certificate for a server of these names, that is valid in this time.
     pub(crate) fn server(
         &self,
         names: &Names,
-        now: Timestamp,
-        life: Duration,
+        (from, until): (Timestamp, Timestamp),
     ) -> Result<ServerKeys, IdentityError> {
         let subject = Subject { name: "madang".to_owned(), groups: Vec::new() };
-        let until = self.end(now, life)?;
         let keys = Keys::generate()?;
-        let contents = Contents { subject: &subject, from: before(now), until, to: Use::Server(names) };
+        let contents = Contents { subject: &subject, from, until, to: Use::Server(names) };
         let (der, _) = sign(&contents, &keys.pair, &self.issuer())?;
         Ok(ServerKeys { certificate: der.into(), key: keys.pkcs8.into() })
     }
 
     fn issuer(&self) -> Issuer<'_> {
         Issuer { subject: &self.subject, key: &self.keys.pair }
+    }
+
+    /// From when until when a server's certificate of now is valid.
+    pub(crate) fn term(
+        &self,
+        now: Timestamp,
+        life: Duration,
+    ) -> Result<(Timestamp, Timestamp), IdentityError> {
+        let from = seconds(now.saturating_sub(SKEW).unwrap_or(now));
+        Ok((from, self.end(now, life)?))
     }
 
     /// When something that is signed now ends: never after the CA.
@@ -194,15 +202,13 @@ fn make(directory: &Path, now: Timestamp) -> Result<(), IdentityError> {
     let name = format!("Madang CA {}", &hex(&public_key(&keys.pair)?)[54..62]);
     let subject = Subject { name, groups: Vec::new() };
     let until = seconds(now.saturating_add(LIFE).unwrap_or(Timestamp::MAX));
-    let contents = Contents { subject: &subject, from: before(now), until, to: Use::Authority };
+    // From the first moment that clocks know: one that is set back must not make the CA invalid, and with it all that it signed.
+    let from = Timestamp::UNIX_EPOCH;
+    let contents = Contents { subject: &subject, from, until, to: Use::Authority };
     let (der, _) = sign(&contents, &keys.pair, &Issuer { subject: &subject, key: &keys.pair })?;
     tracing::info!(directory = %directory.display(), "a CA was made");
     let (key, certificate) = (pem::private_key(&keys.pkcs8), pem::certificate(&der));
     files::make_directory(directory, &[(KEY, &key, 0o600), (CERTIFICATE, &certificate, 0o644)])
-}
-
-fn before(now: Timestamp) -> Timestamp {
-    seconds(now.saturating_sub(SKEW).unwrap_or(now))
 }
 
 /// Certificates know no fractions of a second.

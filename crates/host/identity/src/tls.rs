@@ -1,7 +1,8 @@
 //! TLS 1.2 and 1.3 for the API: the server's certificate, which is renewed while it serves, and clients', which may be left out.
 //!
-//! The server's own certificate is kept in memory alone: it is made at the start, and again when its end comes near or the
-//! host's names change. Clients trust the CA, so that they notice nothing.
+//! The server's own certificate is kept in memory alone: it is made at the start, and again when its end comes near, the
+//! host's names change, or it is not valid when a client comes, since the clock was set. Clients trust the CA, so that they
+//! notice nothing.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,6 +37,7 @@ pub struct Tls {
 /// Makes connections into TLS streams.
 #[derive(Clone)]
 pub struct Acceptor {
+    tls: Tls,
     acceptor: TlsAcceptor,
     timeout: Duration,
 }
@@ -56,6 +58,7 @@ struct Current(RwLock<Shown>);
 struct Shown {
     key: Arc<CertifiedKey>,
     names: Names,
+    from: Timestamp,
     until: Timestamp,
 }
 
@@ -76,7 +79,7 @@ impl Tls {
             .allow_unauthenticated()
             .build()
             .map_err(|error| refused(error.into()))?;
-        let current = Arc::new(Current(RwLock::new(show(&authority, names, now, &provider)?)));
+        let current = Arc::new(Current(RwLock::new(show(&authority, names, now, None, &provider)?)));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| refused(error.into()))?
@@ -86,7 +89,7 @@ impl Tls {
         Ok(Self { authority, current, config: Arc::new(config) })
     }
 
-    /// Renews the server's certificate if its end comes near or these are other names. Whether it did.
+    /// Renews the server's certificate if its end comes near, it is not valid yet, or these are other names. Whether it did.
     ///
     /// # Errors
     /// The CA has ended, or the library refused. The old certificate is still shown.
@@ -95,10 +98,10 @@ impl Tls {
         let soon = now.saturating_add(RENEWED_BEFORE).unwrap_or(Timestamp::MAX);
         // A CA that ends soon cannot give more than it has.
         let near = soon >= shown.until && shown.until < self.authority.until();
-        if shown.names == names && !near {
+        if shown.names == names && !near && shown.is_valid(now) {
             return Ok(false);
         }
-        let renewed = show(&self.authority, names, now, self.config.crypto_provider())?;
+        let renewed = show(&self.authority, names, now, Some(&shown), self.config.crypto_provider())?;
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(true)
     }
@@ -108,9 +111,26 @@ impl Tls {
         self.current.shown().until
     }
 
+    /// Renews the certificate if it is not valid now: it is looked after in time, but for a clock that is set.
+    fn keep_valid(&self, now: Timestamp) {
+        let shown = self.current.shown();
+        if shown.is_valid(now) {
+            return;
+        }
+        match self.refresh(shown.names, now) {
+            Ok(_) => {
+                tracing::info!(until = %self.until(), "the server's certificate was renewed: the clock was set")
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the server's certificate is not valid, and cannot be renewed")
+            }
+        }
+    }
+
     /// What makes connections into TLS streams.
     pub fn acceptor(&self) -> Acceptor {
-        Acceptor { acceptor: TlsAcceptor::from(Arc::clone(&self.config)), timeout: HANDSHAKE }
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        Acceptor { tls: self.clone(), acceptor, timeout: HANDSHAKE }
     }
 }
 
@@ -130,6 +150,7 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        self.tls.keep_valid(Timestamp::now());
         let handshake = tokio::time::timeout(self.timeout, self.acceptor.accept(stream));
         let stream = handshake.await.map_err(|_| HandshakeError::TooSlow(self.timeout))?;
         let stream = stream.map_err(HandshakeError::Failed)?;
@@ -148,6 +169,12 @@ impl Acceptor {
     }
 }
 
+impl Shown {
+    fn is_valid(&self, now: Timestamp) -> bool {
+        (self.from..self.until).contains(&now)
+    }
+}
+
 impl Current {
     fn shown(&self) -> Shown {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -162,8 +189,9 @@ impl ResolvesServerCert for Current {
 
 impl fmt::Debug for Current {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shown { names, until, .. } = self.shown();
-        f.debug_struct("Current").field("names", &names).field("until", &until).finish_non_exhaustive()
+        let Shown { names, from, until, .. } = self.shown();
+        let mut shown = f.debug_struct("Current");
+        shown.field("names", &names).field("from", &from).field("until", &until).finish_non_exhaustive()
     }
 }
 
@@ -182,20 +210,25 @@ impl fmt::Debug for Acceptor {
     }
 }
 
-/// A new certificate of these names.
+/// A new certificate of these names. If the clock was set since the one that it replaces, it is valid for those too whose
+/// clocks were not, as the old one was.
 fn show(
     authority: &Authority,
     names: Names,
     now: Timestamp,
+    replaced: Option<&Shown>,
     provider: &CryptoProvider,
 ) -> Result<Shown, IdentityError> {
-    let made = authority.server(&names, now, LIFE)?;
-    let until = now.saturating_add(LIFE).unwrap_or(Timestamp::MAX).min(authority.until());
+    let (mut from, mut until) = authority.term(now, LIFE)?;
+    if let Some(shown) = replaced.filter(|shown| !shown.is_valid(now)) {
+        (from, until) = (from.min(shown.from), until.max(shown.until));
+    }
+    let made = authority.server(&names, (from, until))?;
     let refused = |source: rustls::Error| IdentityError::Tls {
         operation: "use a certificate that was made for the server",
         source: source.into(),
     };
     let key =
         CertifiedKey::from_der(vec![made.certificate, authority.der().clone()], made.key.into(), provider);
-    Ok(Shown { key: Arc::new(key.map_err(refused)?), names, until })
+    Ok(Shown { key: Arc::new(key.map_err(refused)?), names, from, until })
 }

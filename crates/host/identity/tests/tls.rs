@@ -188,6 +188,41 @@ async fn clients_know_the_server_by_its_ca_and_its_names() {
     assert!(world.tls.refresh(names, end).is_err(), "a CA that has ended gives nothing");
 }
 
+/// A server that took its certificate when the clock was so far ahead, which is negative if it was behind.
+fn of_another_time(days: i64) -> World {
+    let then = Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Arc::new(Authority::open(&directory.path().join("tls"), then).unwrap());
+    let tls = Tls::new(Arc::clone(&authority), Names::of_host("web-1", []), then).unwrap();
+    World { directory, authority, tls }
+}
+
+#[tokio::test]
+async fn when_the_clock_is_set_the_next_client_finds_a_valid_certificate() {
+    for days in [365, -365] {
+        let world = of_another_time(days);
+        let before = world.tls.until();
+        let (_, answered) = world.shake(world.client(None)).await;
+        assert!(answered, "the clock was set by {days} days");
+        let renewed = world.tls.until();
+        let (_, answered) = world.shake(world.client(None)).await;
+        assert!(answered && world.tls.until() == renewed, "once is enough");
+        assert!(renewed >= before, "it stays valid for those whose clock was not set");
+        let then = Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        assert!(!world.tls.refresh(Names::of_host("web-1", []), then).unwrap(), "nor when it is set back");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_make_the_ca_invalid() {
+    let world = of_another_time(0);
+    let year_ago = (Timestamp::now().as_second() - 365 * 24 * 3600).to_string();
+    let ca = "tls/ca.crt";
+    let verify = ["verify", "-x509_strict", "-attime", &year_ago, "-CAfile", ca, ca];
+    let verified = openssl(world.directory.path(), &verify);
+    assert!(verified.contains("OK"), "{verified}");
+}
+
 #[tokio::test]
 async fn only_http_1_is_spoken() {
     let world = World::new();

@@ -2,6 +2,7 @@
 //!
 //! Thin and synchronous: each function does one thing of the kernel's and says what failed, on what, and why.
 
+pub mod boot;
 pub mod cgroup;
 mod changes;
 mod configure;

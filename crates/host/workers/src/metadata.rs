@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,6 +13,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use madang_kernel::boot;
 use madang_metadata::{Identities, Request, Response, respond};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
@@ -96,8 +97,7 @@ impl Service {
             token_ttl: header(TOKEN_TTL),
             forwarded: request.headers().contains_key(FORWARDED),
         };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        reply(respond(&asked, identity, &identities.key, now))
+        reply(respond(&asked, identity, &identities.key, boot::uptime().as_secs()))
     }
 }
 

@@ -47,7 +47,8 @@ enum Node {
     Directory(BTreeMap<String, Node>),
 }
 
-/// What the instance is answered at this time, in seconds after 1970. Tokens are made with the key.
+/// What the instance is answered at this time, in seconds of a clock that nobody sets. Tokens are made with the key, which
+/// is another one when that clock begins anew.
 pub fn respond(request: &Request<'_>, identity: &Identity, key: &[u8], now: u64) -> Response {
     let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
     let (version, rest) = path.split_first().map_or(("", &[][..]), |(version, rest)| (*version, rest));

@@ -4,7 +4,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign, verify};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A token for the instance that holds until this time, in seconds after 1970.
+/// A token for the instance that holds until this time, in seconds of a clock that nobody sets.
 pub(crate) fn make(key: &[u8], uid: &str, until: u64) -> String {
     let code = sign(&Key::new(HMAC_SHA256, key), &claim(uid, until));
     URL_SAFE_NO_PAD.encode([&until.to_be_bytes()[..], code.as_ref()].concat())

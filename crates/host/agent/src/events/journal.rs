@@ -3,18 +3,21 @@
 //! As in Kubernetes' clients: the same thing (of the same resource, with the same reason and message) within ten minutes of
 //! the last time is the same event, once more; and for each resource 25 events are written at once, then one in five
 //! minutes. What is held back still counts: the next event that is written says how often it was.
+//!
+//! People are told the time of day; what is counted is time that goes by, so that a clock that is set changes nothing.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use madang_model::{
     DEFAULT_NAMESPACE, EventSource, EventSpec, Metadata, Object, ObjectReference, PlainStatus, Resource,
 };
 
 use super::story::Told;
 
-/// Within so many seconds, the same is counted up.
-const SAME: i64 = 600;
+/// Within this time, the same is counted up.
+const SAME: Duration = Duration::from_secs(600);
 /// How many events of one resource are written at once.
 const BURST: f64 = 25.0;
 /// After how many seconds one more is.
@@ -29,7 +32,16 @@ const LONGEST_NAME: usize = 253 - 17;
 pub(super) struct Happening {
     pub(super) about: ObjectReference,
     pub(super) told: Told,
-    pub(super) at: Timestamp,
+    pub(super) at: Moment,
+}
+
+/// When something was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The time of day, as it was thought to be.
+    pub(super) wall: Timestamp,
+    /// The time that goes by.
+    pub(super) clock: Instant,
 }
 
 /// What was told before.
@@ -54,14 +66,26 @@ struct Key {
 struct Known {
     name: String,
     first: Timestamp,
-    last: Timestamp,
+    last: Instant,
     count: u32,
 }
 
 /// How many events of a resource may still be written.
 struct Room {
     left: f64,
-    at: Timestamp,
+    at: Instant,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { wall: Timestamp::now(), clock: Instant::now() }
+    }
+
+    /// When, by the time that goes by, it was so late. What is of the future was just now: the clock was set back.
+    pub(super) fn clock_at(self, wall: Timestamp) -> Instant {
+        let since = Duration::try_from(self.wall.duration_since(wall)).unwrap_or_default();
+        self.clock.checked_sub(since).unwrap_or(self.clock)
+    }
 }
 
 impl Journal {
@@ -72,14 +96,15 @@ impl Journal {
     }
 
     /// Takes note of events that are stored, so that what happens again is counted on.
-    pub(super) fn remember(&mut self, events: &[Resource], now: Timestamp) {
+    pub(super) fn remember(&mut self, events: &[Resource], now: Moment) {
         for resource in events {
             let Resource::Event(Object { metadata, spec, .. }) = resource else { continue };
             let time = |time: &Option<String>| time.as_ref().and_then(|time| time.parse::<Timestamp>().ok());
             let Some((first, last)) = time(&spec.first_timestamp).zip(time(&spec.last_timestamp)) else {
                 continue;
             };
-            if spec.source != self.source || seconds_since(Some(last), now) > SAME {
+            let last = now.clock_at(last);
+            if spec.source != self.source || now.clock.duration_since(last) > SAME {
                 continue;
             }
             let Some(told) = Told::of(spec) else { continue };
@@ -93,27 +118,27 @@ impl Journal {
         let Happening { about, mut told, at } = happening;
         shorten(&mut told.message);
         let key = Key::of(&about, &told);
-        let again = self.known.get_mut(&key).filter(|known| seconds_since(Some(known.last), at) <= SAME);
+        let again = self.known.get_mut(&key).filter(|known| at.clock.duration_since(known.last) <= SAME);
         let (name, first, count) = match again {
             Some(known) => {
-                known.last = at;
+                known.last = at.clock;
                 known.count = known.count.saturating_add(1);
                 (known.name.clone(), known.first, known.count)
             }
             None => {
-                let name = self.name(&about, at);
-                let known = Known { name: name.clone(), first: at, last: at, count: 1 };
+                let name = self.name(&about, at.wall);
+                let known = Known { name: name.clone(), first: at.wall, last: at.clock, count: 1 };
                 self.known.insert(key.clone(), known);
-                (name, at, 1)
+                (name, at.wall, 1)
             }
         };
-        let room = self.room.entry(key.about).or_insert(Room { left: BURST, at });
-        room.take(at).then(|| self.event(name, about, told, (first, at, count)))
+        let room = self.room.entry(key.about).or_insert(Room { left: BURST, at: at.clock });
+        room.take(at.clock).then(|| self.event(name, about, told, (first, at.wall, count)))
     }
 
     /// Forgets what no longer matters.
-    pub(super) fn forget(&mut self, now: Timestamp) {
-        self.known.retain(|_, known| seconds_since(Some(known.last), now) <= SAME);
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.known.retain(|_, known| now.duration_since(known.last) <= SAME);
         self.room.retain(|_, room| room.left_at(now) < BURST);
     }
 
@@ -165,12 +190,11 @@ impl Key {
 }
 
 impl Room {
-    fn left_at(&self, now: Timestamp) -> f64 {
-        let seconds = now.duration_since(self.at).max(SignedDuration::ZERO).as_secs_f64();
-        (self.left + seconds / REFILL).min(BURST)
+    fn left_at(&self, now: Instant) -> f64 {
+        (self.left + now.duration_since(self.at).as_secs_f64() / REFILL).min(BURST)
     }
 
-    fn take(&mut self, now: Timestamp) -> bool {
+    fn take(&mut self, now: Instant) -> bool {
         self.left = self.left_at(now);
         self.at = self.at.max(now);
         let there = self.left >= 1.0;
@@ -179,11 +203,6 @@ impl Room {
         }
         there
     }
-}
-
-/// How many seconds ago; very long ago, if nobody knows when.
-pub(super) fn seconds_since(then: Option<Timestamp>, now: Timestamp) -> i64 {
-    then.map_or(i64::MAX, |then| now.as_second().saturating_sub(then.as_second()))
 }
 
 fn to_the_second(time: Timestamp) -> String {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use madang_api::Reason;
-use madang_model::{EventSpec, Metadata, Object, ObjectRef};
+use madang_model::ObjectRef;
 use madang_store::{Memory, Page, Revision, Store, StoreError, Txn, Versioned};
 use serde_json::json;
 
@@ -11,12 +11,6 @@ fn instance(name: &str) -> Resource {
     let spec = json!({ "subnet": "web", "process": { "command": ["a"] } });
     let metadata = json!({ "name": name, "namespace": "default", "uid": name });
     Resource::decode(json!({ "kind": "Instance", "metadata": metadata, "spec": spec })).unwrap()
-}
-
-fn event(name: &str, last: &str) -> Resource {
-    let metadata = Metadata { name: name.into(), namespace: Some("default".into()), ..Metadata::default() };
-    let spec = EventSpec { last_timestamp: Some(last.into()), ..EventSpec::default() };
-    Resource::Event(Object { metadata, spec, ..Object::default() })
 }
 
 fn recorded(registry: &Registry) -> Vec<(String, Option<u32>)> {
@@ -45,20 +39,6 @@ fn what_is_told_is_stored_and_counted_over_a_restart() {
     next.warning(&instance("a"), "BackOff", "it ended");
     next.flush();
     assert_eq!(recorded(&registry)[0], ("BackOff".to_owned(), Some(3)));
-}
-
-#[test]
-fn what_is_too_old_or_too_much_goes() {
-    let now = "2026-01-01T12:00:00Z".parse().unwrap();
-    let events = [event("old", "2026-01-01T11:00:00Z"), event("new", "2026-01-01T11:00:01Z")];
-    let names = |events: &[Resource]| events.iter().map(|e| e.metadata().name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&outdated(&events, now)), ["old"]);
-    let many: Vec<_> = (0..MOST + 5)
-        .map(|n| event(&format!("e{n}"), &format!("2026-01-01T11:{:02}:{:02}Z", 30 + n / 600, n / 10 % 60)))
-        .collect();
-    let gone = outdated(&many, now);
-    assert_eq!(gone.len(), 5);
-    assert!(gone.iter().all(|event| many[..10].contains(event)), "the oldest: {:?}", names(&gone));
 }
 
 /// A store whose disk is full.

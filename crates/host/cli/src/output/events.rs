@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use madang_model::columns::age;
-use madang_model::{EventSpec, Kind, Object, ObjectRef, ObjectReference, PlainStatus, Resource};
+use madang_model::{EventSpec, Kind, Metadata, Object, ObjectRef, ObjectReference, PlainStatus, Resource};
 
 use super::style::{Role, Style};
 use super::table::{Cell, Table};
@@ -16,12 +16,12 @@ pub(crate) fn object_of(about: &ObjectReference) -> Option<ObjectRef> {
     Some(ObjectRef::in_namespace(kind, namespace, &about.name))
 }
 
-/// Events in the order in which they last happened.
+/// Events in the order in which they last happened, which is that in which they were written, whatever the clock said.
 pub(crate) fn by_time<'a>(events: impl Iterator<Item = &'a Resource>) -> Vec<&'a Resource> {
     let mut events: Vec<_> = events.collect();
     events.sort_by_cached_key(|event| match event {
-        Resource::Event(event) => (last_seen(event), event.metadata.name.clone()),
-        other => (None, other.metadata().name.clone()),
+        Resource::Event(event) => (revision(&event.metadata), last_seen(event), event.metadata.name.clone()),
+        other => (None, None, other.metadata().name.clone()),
     });
     events
 }
@@ -51,6 +51,11 @@ pub(super) fn section(resource: &Resource, all: &[Resource], now: Timestamp, sty
     format!("{}\n{}", style.paint(Role::Heading, "Events"), lines.collect::<String>())
 }
 
+/// As the store counts.
+fn revision(metadata: &Metadata) -> Option<u64> {
+    metadata.resource_version.as_ref()?.parse().ok()
+}
+
 fn row(event: &Event, now: Timestamp) -> [Cell; 5] {
     let EventSpec { r#type, reason, message, count, .. } = &event.spec;
     let last = last_seen(event).map(|time| time.to_string());
@@ -66,4 +71,28 @@ fn row(event: &Event, now: Timestamp) -> [Cell; 5] {
 
 fn last_seen(event: &Event) -> Option<Timestamp> {
     event.spec.last_seen().or_else(|| event.metadata.creation_timestamp.as_ref()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_changes_no_order() {
+        let event = |name: &str, version: &str, last: &str| {
+            let metadata =
+                Metadata { name: name.into(), resource_version: Some(version.into()), ..Metadata::default() };
+            let spec = EventSpec { last_timestamp: Some(last.into()), ..EventSpec::default() };
+            Resource::Event(Object { metadata, spec, ..Object::default() })
+        };
+        let events = [
+            event("third", "10", "2026-01-01T00:00:02Z"),
+            event("second", "9", "2027-01-01T00:00:00Z"),
+            event("together", "10", "2026-01-01T00:00:03Z"),
+            event("first", "8", "2026-12-31T23:59:59Z"),
+        ];
+        let names: Vec<_> =
+            by_time(events.iter()).iter().map(|event| event.metadata().name.clone()).collect();
+        assert_eq!(names, ["first", "second", "third", "together"]);
+    }
 }

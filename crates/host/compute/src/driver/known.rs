@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use madang_kernel::process::ProcessId;
 use madang_model::RestartPolicy;
@@ -17,8 +17,9 @@ use crate::error::Trying;
 use crate::instance_dir::{InstanceDir, Record, State};
 use crate::{Error, Result};
 
-/// A file that was written less than this before it was read is read again: the file system's clock ticks slowly, and
-/// the number of a file is used again, so two versions of one tick may look the same.
+/// A file that was written, or first seen, less than this before it was read is read again: the file system's clock ticks
+/// slowly, and the number of a file is used again, so two versions of one tick may look the same. When the clock was set
+/// back, files are of the future, and only how long ago one was first seen says something.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What is known of each instance, by its uid.
@@ -130,13 +131,22 @@ impl Known {
 /// What a file holds, as long as it is the same file.
 #[derive(Debug)]
 struct Kept<T> {
-    stamp: Option<Stamp>,
+    seen: Option<Seen>,
     value: Option<T>,
+}
+
+/// A file that was read.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    stamp: Stamp,
+    since: Instant,
+    /// Whether another version of it would look otherwise.
+    settled: bool,
 }
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { stamp: None, value: None }
+        Self { seen: None, value: None }
     }
 }
 
@@ -153,11 +163,12 @@ impl<T> Kept<T> {
     /// Reads the file, unless it is the same as before. What was known stays when the file cannot be read now, but not
     /// when it is damaged.
     fn renew(&mut self, path: &Path, read: impl FnOnce() -> Result<Option<T>>) -> Result<Renewed> {
-        let stamp = Stamp::of(path)?;
-        if stamp.is_some() && stamp == self.stamp {
+        let (stamp, now) = (Stamp::of(path)?, Instant::now());
+        let before = self.seen.filter(|seen| Some(seen.stamp) == stamp);
+        if before.is_some_and(|seen| seen.settled) {
             return Ok(Renewed::Same);
         }
-        self.stamp = None;
+        self.seen = None;
         self.value = match stamp.map_or(Ok(None), |_| read()) {
             Ok(value) => value,
             Err(error) => {
@@ -167,7 +178,9 @@ impl<T> Kept<T> {
                 return Err(error);
             }
         };
-        self.stamp = stamp.filter(Stamp::is_settled);
+        let since = before.map_or(now, |seen| seen.since);
+        let is_old = now.duration_since(since) > SETTLED;
+        self.seen = stamp.map(|stamp| Seen { stamp, since, settled: is_old || stamp.is_settled() });
         Ok(Renewed::Read)
     }
 }
@@ -195,5 +208,36 @@ impl Stamp {
 
     fn is_settled(&self) -> bool {
         self.modified.elapsed().is_ok_and(|age| age > SETTLED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_future_is_read_again_until_it_was_seen_for_long_enough() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("state.json");
+        let write = |text: &str, ahead: u64| {
+            fs::write(&path, text).unwrap();
+            let modified = SystemTime::now() + Duration::from_secs(ahead);
+            File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        };
+        let mut kept = Kept::<String>::default();
+        let mut look = || kept.renew(&path, || Ok(Some(fs::read_to_string(&path).unwrap()))).unwrap();
+        write("one", 365 * 24 * 3600);
+        let begun = Instant::now();
+        assert_eq!((look(), look()), (Renewed::Read, Renewed::Read));
+        while look() == Renewed::Read {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is read again and again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(begun.elapsed() > SETTLED);
+        write("two", 365 * 24 * 3600 + 60);
+        assert_eq!((look(), look()), (Renewed::Read, Renewed::Read), "another one begins anew");
+        assert_eq!(kept.value.as_deref(), Some("two"));
     }
 }

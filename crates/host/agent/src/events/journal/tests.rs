@@ -1,8 +1,18 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::events::story::Severity;
 
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_767_225_600 + seconds).unwrap()
+/// So long after the test began; nobody has set the clock.
+fn at(seconds: u64) -> Moment {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let wall = Timestamp::from_second(1_767_225_600 + i64::try_from(seconds).unwrap()).unwrap();
+    Moment { wall, clock: *BEGIN + Duration::from_secs(seconds) }
+}
+
+/// So long after the test began, when the clock is set to this.
+fn set(wall: &str, seconds: u64) -> Moment {
+    Moment { wall: wall.parse().unwrap(), ..at(seconds) }
 }
 
 fn web() -> ObjectReference {
@@ -16,7 +26,7 @@ fn web() -> ObjectReference {
     }
 }
 
-fn happening(message: &str, seconds: i64) -> Happening {
+fn happening(message: &str, seconds: u64) -> Happening {
     let told = Told::new(Severity::Warning, "BackOff", message);
     Happening { about: web(), told, at: at(seconds) }
 }
@@ -37,7 +47,7 @@ fn an_event_says_what_when_and_who() {
     let event = journal().note(happening("it ended", 0)).unwrap();
     assert_eq!(madang_model::from_json(event.to_json()).unwrap(), event, "the API takes it");
     let (name, spec) = parts(&event);
-    assert_eq!(name, format!("web-1.{:016x}", at(0).as_nanosecond()));
+    assert_eq!(name, format!("web-1.{:016x}", at(0).wall.as_nanosecond()));
     assert_eq!(event.metadata().namespace.as_deref(), Some("lab"));
     assert_eq!(
         (spec.r#type.as_str(), spec.reason.as_str(), spec.message.as_str()),
@@ -80,7 +90,7 @@ fn a_later_resource_of_the_name_is_another_one() {
 #[test]
 fn nobody_fills_the_book_alone() {
     let mut journal = journal();
-    let written = |journal: &mut Journal, seconds: i64| journal.note(happening("it ended", seconds));
+    let written = |journal: &mut Journal, seconds: u64| journal.note(happening("it ended", seconds));
     let first: Vec<_> = (0..100).filter_map(|_| written(&mut journal, 0)).collect();
     assert_eq!(first.len(), 25);
     assert_eq!(written(&mut journal, 299), None);
@@ -93,13 +103,35 @@ fn nobody_fills_the_book_alone() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_harms_nothing() {
+fn a_clock_that_is_set_harms_nothing() {
     let mut journal = journal();
-    let first = journal.note(happening("a", 1000)).unwrap();
-    let second = journal.note(happening("b", 0)).unwrap();
-    assert_ne!(parts(&first).0, parts(&second).0);
-    (0..50).for_each(|n| drop(journal.note(happening(&n.to_string(), 0))));
-    assert_eq!(journal.note(happening("c", 1000)), None, "no room is made by it");
+    let mut note = |message: &str, at: Moment| journal.note(Happening { at, ..happening(message, 0) });
+    let first = note("a", at(0)).unwrap();
+    for (wall, n) in [("2027-01-01T00:00:00Z", 1), ("2025-01-01T00:00:00Z", 2)] {
+        let again = note("a", set(wall, n)).unwrap();
+        assert_eq!(
+            (parts(&again).0, parts(&again).1.last_timestamp.as_deref()),
+            (parts(&first).0, Some(wall))
+        );
+        let other = note(wall, set("2026-01-01T00:00:00Z", n)).unwrap();
+        assert_ne!(parts(&other).0, parts(&first).0);
+    }
+    (0..50).for_each(|n| drop(note(&n.to_string(), at(3))));
+    assert_eq!(note("b", set("2027-01-01T00:00:00Z", 4)), None, "no room is made by it");
+    assert!(note("b", set("2025-01-01T00:00:00Z", 400)).is_some(), "nor is any kept back");
+    let later = note("a", set("2025-01-01T00:00:01Z", 603)).unwrap();
+    assert_ne!(parts(&later).0, parts(&first).0, "ten minutes have gone by");
+    assert_eq!(parts(&later).1.count, Some(1));
+}
+
+#[test]
+fn what_was_stored_in_the_future_is_counted_on() {
+    let mut journal = journal();
+    let event = journal.note(Happening { at: set("2027-01-01T00:00:00Z", 0), ..happening("it ended", 0) });
+    let mut next = self::journal();
+    next.remember(&[event.unwrap()], at(60));
+    assert_eq!(parts(&next.note(happening("it ended", 60)).unwrap()).1.count, Some(2));
+    assert_eq!(parts(&next.note(happening("it ended", 661)).unwrap()).1.count, Some(1));
 }
 
 #[test]
@@ -118,9 +150,9 @@ fn what_is_stored_is_counted_on() {
 fn what_no_longer_matters_is_forgotten() {
     let mut journal = journal();
     (0..30).for_each(|n| drop(journal.note(happening(&n.to_string(), 0))));
-    journal.forget(at(601));
+    journal.forget(at(601).clock);
     assert_eq!((journal.known.len(), journal.room.len()), (0, 1), "it has used its room up");
-    journal.forget(at(8000));
+    journal.forget(at(8000).clock);
     assert_eq!(journal.room.len(), 0);
 }
 
