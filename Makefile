@@ -36,10 +36,11 @@ verify-guest: ## the demo, limits and the datapath on another host: Debian 12, L
 	cargo build --locked -p madang
 	@scripts/verify-guest $(MADANG)
 
-verify-long: verify-guest ## what takes long: verify-guest, five million packets, mistakes found, API requests, fuzzing
+verify-long: verify-guest ## what takes long: verify-guest, five million packets, mistakes found, API requests, DHCP without power, fuzzing
 	@scripts/setup build demo test fuzz
 	MADANG_REQUESTS=40 cargo nextest run --locked -p madang --test e2e clients::no_request_makes_the_server_fail
 	MADANG_ROUNDS=1000 cargo nextest run --locked -p madang --test e2e lifecycle::whatever_comes_and_goes_leaves_nothing
+	MADANG_ROUNDS=1000 cargo nextest run --locked -p madang --test e2e dhcp::durability::
 	MADANG_PACKETS=5000000 cargo nextest run --locked -p madang-kernel --test differential
 	cargo nextest run --locked -p madang-kernel --test differential --run-ignored only
 	cargo nextest run --locked -p madang --test e2e --run-ignored only --no-capture scale::
