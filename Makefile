@@ -51,7 +51,7 @@ fuzz: ## any bytes for all that reads some from outside; MINUTES=1 for each targ
 
 bench: bench-datapath ## every benchmark
 
-bench-datapath: ## CPU per packet and TCP: bare veth, bridge + router + nftables, Madang
+bench-datapath: ## beside a bare veth, bridges, Docker, nftables: CPU, packets, TCP, NAT, rules (OPTIONS=--help)
 	@scripts/setup build demo bench
 	cargo build --locked -p madang
-	@benches/datapath/run.sh $(MADANG)
+	@benches/datapath/run.sh $(MADANG) $(OPTIONS)

@@ -1,0 +1,159 @@
+"""Talks TCP in three ways, and says how fast that went. Run inside the ways' namespaces.
+
+    stream     one connection that carries as much as it can
+    ask        one connection, one byte there and one byte back, again and again
+    connect    connections of one such exchange each, several at a time
+
+`serve` is the other end of the first, `answer` of the others. What a client costs itself is in its words: Python's own
+share is in `user_share`, and the same for every way.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+PORT = 5201
+BUFFER = 128 << 10
+WARM_UP = 0.2
+LIMIT = 5
+WORKERS = 4
+SEGMENTS_SENT_AGAIN = 100  # where tcpi_total_retrans is in struct tcp_info
+SET_DEATH_SIGNAL = 1
+
+
+def listener():
+    plug = socket.create_server(("0.0.0.0", PORT), backlog=1024)
+    print("listening", flush=True)
+    return plug
+
+
+def connected(address):
+    """The kernel watches its time, so that no call of Python's has to."""
+    plug = socket.socket()
+    limit = struct.pack("ll", LIMIT, 0)
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        plug.connect((address, PORT))
+    except OSError:
+        plug.close()
+        raise
+    return plug
+
+
+def workers(task):
+    """What each of several processes returns, which end when this one does."""
+    pipes = []
+    for _ in range(WORKERS):
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+            os.write(writing, json.dumps(task()).encode())
+            os._exit(0)
+        os.close(writing)
+        pipes.append(os.fdopen(reading))
+    found = [json.load(pipe) for pipe in pipes]
+    for _ in pipes:
+        os.wait()
+    return found
+
+
+def serve():
+    """Takes one stream, and counts from when it has got going."""
+    plug, _ = listener().accept()
+    buffer = bytearray(BUFFER)
+    begun = warm = last = counted = 0
+    while count := plug.recv_into(buffer):
+        last = time.monotonic()
+        begun = begun or last
+        if warm:
+            counted += count
+        elif last - begun > WARM_UP:
+            warm = last
+    return {"bytes": counted, "seconds": last - warm if warm else 0}
+
+
+def stream(address, seconds):
+    plug, buffer = connected(address), bytes(BUFFER)
+    end = time.monotonic() + WARM_UP + seconds
+    while time.monotonic() < end:
+        plug.send(buffer)
+    told = plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS_SENT_AGAIN + 4)
+    return {"retransmits": struct.unpack_from("I", told, SEGMENTS_SENT_AGAIN)[0]}
+
+
+def answer():
+    """A byte for each byte, to several clients at a time. It ends when it is ended."""
+    plug = listener()
+
+    def task():
+        while True:
+            client, _ = plug.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                while client.recv(1):
+                    client.send(b"y")
+            except OSError:
+                pass
+            client.close()
+
+    return workers(task)
+
+
+def ask(address, seconds):
+    plug, took = connected(address), []
+    start = last = time.perf_counter_ns()
+    end = start + int(seconds * 1e9)
+    while last < end:
+        plug.send(b"x")
+        if not plug.recv(1):
+            raise ConnectionError("the server has ended the connection")
+        now = time.perf_counter_ns()
+        took.append(now - last)
+        last = now
+    took.sort()
+    return {
+        "per_second": len(took) * 1e9 / (last - start),
+        "median_us": took[len(took) // 2] / 1000,
+        "p99_us": took[len(took) * 99 // 100] / 1000,
+    }
+
+
+def connect(address, seconds):
+    def task():
+        done = failed = 0
+        start = time.monotonic()
+        while time.monotonic() - start < seconds:
+            try:
+                plug = connected(address)
+                plug.send(b"x")
+                good = plug.recv(1) == b"y"
+                plug.close()
+            except OSError:
+                good = False
+            done, failed = done + good, failed + (not good)
+        return {"done": done, "failed": failed, "seconds": time.monotonic() - start, "times": os.times()[:2]}
+
+    found = workers(task)
+    user, system = (sum(each["times"][which] for each in found) for which in (0, 1))
+    return {
+        "per_second": sum(each["done"] / each["seconds"] for each in found),
+        "failed": sum(each["failed"] for each in found),
+        "user_share": user / (user + system) if user + system else 0,
+    }
+
+
+if __name__ == "__main__":
+    role, cpu, *arguments = sys.argv[1:]
+    os.sched_setaffinity(0, {int(cpu)})
+    if role in ("serve", "answer"):
+        print(json.dumps({"serve": serve, "answer": answer}[role]()))
+    else:
+        address, seconds = arguments
+        print(json.dumps({"stream": stream, "ask": ask, "connect": connect}[role](address, float(seconds))))
