@@ -51,7 +51,7 @@ fuzz: ## any bytes for all that reads some from outside; MINUTES=1 for each targ
 
 bench: bench-datapath ## every benchmark
 
-bench-datapath: ## beside a bare veth, bridges, Docker, nftables: CPU, packets, TCP, NAT, rules (OPTIONS=--help)
+bench-datapath: ## beside bare veth, bridge, Docker and nftables; OPTIONS=--help
 	@scripts/setup build demo bench
 	cargo build --locked -p madang
 	@benches/datapath/run.sh $(MADANG) $(OPTIONS)

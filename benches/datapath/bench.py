@@ -5,6 +5,7 @@ All traffic stays inside namespaces that this program makes, is bounded, and sto
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -91,23 +92,20 @@ def measure(paths, wanted, options):
     for taken, found in wanted.items():
         for cell in found:
             if cell in paths:
-                attempt(taken, cell, paths[cell], warm)
+                with contextlib.suppress(Failed):
+                    taken.take(paths[cell], warm)
     for number in range(1, options.rounds + 1):
         start = time.monotonic()
         for taken, found in wanted.items():
             there = [cell for cell in found if cell in paths]
             for cell in order.sample(there, len(there)):
-                samples.add(number, taken, cell, attempt(taken, cell, paths[cell], options))
+                try:
+                    samples.add(number, taken, cell, taken.take(paths[cell], options))
+                except Failed as error:
+                    samples.failed(number, taken, cell, str(error))
         took = time.monotonic() - start
         print(f"bench: round {number} of {options.rounds} took {took:.0f} s", file=sys.stderr)
     return samples
-
-
-def attempt(taken, cell, path, options):
-    try:
-        return taken.take(path, options)
-    except Failed as error:
-        raise Failed(f"{taken.name} of {' '.join(cell)}: {error}") from error
 
 
 def main():
@@ -125,14 +123,17 @@ def main():
     report.show(samples, every, options)
     for name, reason in absent.items():
         print(f"Left out: {name}: {reason}.")
+    for what in samples.failures:
+        print(f"Failed: {what}")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report.record(samples, versions, absent, options, about), indent=1) + "\n")
     print(f"bench: {time.monotonic() - start:.0f} s in all; every sample is in {options.output}", file=sys.stderr)
+    return 1 if samples.failures else 0
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except Failed as failure:
         sys.exit(f"bench: {failure}")
     except KeyboardInterrupt:

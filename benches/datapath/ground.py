@@ -86,9 +86,10 @@ class Ground:
 
     def namespace(self, name):
         full = f"{self.tag}-{name}"
-        self.afterwards(f"the namespace {full}", lambda: os.path.exists(f"/run/netns/{full}") and ip(f"netns del {full}"))
+        path = f"/run/netns/{full}"
+        self.afterwards(f"the namespace {full}", lambda: os.path.exists(path) and ip(f"netns del {full}"))
         ip(f"netns add {full}")
-        made = Namespace(f"/run/netns/{full}")
+        made = Namespace(path)
         made.ip("link set lo up")
         return made
 

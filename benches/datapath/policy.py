@@ -1,5 +1,5 @@
-"""The rules that every way with a policy has: what is measured passes by the last two of them, so that whoever tries one
-after the other tries all."""
+"""The rules that every way with a policy has. What is measured passes by the last two of them: who tries one after the
+other tries all."""
 
 import itertools
 import typing
@@ -49,7 +49,8 @@ def nftables(count, as_set):
 def security_group(count):
     """The same for Madang, in a document of its own. What instances send may go anywhere, as is the default."""
     laid = "\n".join(
-        f"    - {{ protocol: {rule.protocol}, ports: [{rule.port}], from: [{rule.source}/32] }}" for rule in rules(count)
+        f"    - {{ protocol: {rule.protocol}, ports: [{rule.port}], from: [{rule.source}/32] }}"
+        for rule in rules(count)
     )
     return f"""---
 apiVersion: madang.dev/v1alpha1

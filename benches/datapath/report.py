@@ -23,11 +23,15 @@ class Samples:
     def __init__(self):
         self.taken = []
         self.by_key = {}
+        self.failures = []
 
     def add(self, number, measure, cell, figures):
         way, scenario = cell
         self.taken.append({"round": number, "measure": measure.name, "way": way, "scenario": scenario} | figures)
         self.by_key.setdefault((measure.name, *cell), {})[number] = figures
+
+    def failed(self, number, measure, cell, reason):
+        self.failures.append(f"{measure.name} of {' '.join(cell)} in round {number}: {reason}")
 
     def values(self, measure, cell, figure):
         return [figures[figure] for figures in self.by_key.get((measure.name, *cell), {}).values()]
@@ -73,15 +77,16 @@ def table(samples, scenario, measure, ways):
         values = samples.values(measure, cell, measure.figure)
         if not values:
             continue
-        ratio = samples.ratio(measure, cell, base)
-        bar = next((bar for bar in bars.BARS if (bar.measure, bar.over, bar.under) == (measure.name, cell, base)), None)
+        ratio = samples.ratio(measure, cell, base) if cell != base else None
+        key = (measure.name, cell, base)
+        bar = next((bar for bar in bars.BARS if (bar.measure, bar.over, bar.under) == key), None)
         rows.append([
             titles[cell[0]],
             spread(summary(values), measure.places, measure.scale),
-            spread(ratio, 2) if cell != base else "1",
+            spread(ratio, 2) if ratio else "1" if cell == base else "",
             *(format(summary(samples.values(measure, cell, beside.figure))["median"], beside.form)
               for beside in measure.beside),
-            f"{bar.words()}: {bar.verdict(ratio)}" if bar and cell != base else "",
+            f"{bar.words()}: {bar.verdict(ratio)}" if bar and ratio else "",
         ])
     if len(rows) > 1:
         draw(rows)
@@ -89,8 +94,8 @@ def table(samples, scenario, measure, ways):
 
 def show(samples, ways, options):
     print(f"Medians; rounds, in which all took turns: {options.rounds}. In parentheses where the median lies with 95 %")
-    print(f"(of fewer than six rounds: the least and the most). A ratio is of two figures of one round. {options.seconds:g} s a")
-    print(f"measurement; UDP of {options.size} bytes, at the fixed rate {options.rate:,} a second.\n")
+    print("(of fewer than six rounds: the least and the most). A ratio is of two figures of one round.")
+    print(f"A measurement takes {options.seconds:g} s. UDP: {options.size} bytes, the fixed rate is {options.rate:,} a second.\n")
     for scenario, title in SCENARIOS.items():
         wanted = [m for m in MEASURES if any(samples.values(m, (way.name, scenario), m.figure) for way in ways)]
         if wanted:
@@ -124,5 +129,6 @@ def record(samples, versions, absent, options, about):
         "versions": versions,
         "options": {name: getattr(options, name) for name in ("rounds", "seconds", "rate", "size", "only")},
         "left_out": absent,
+        "failed": samples.failures,
         "samples": samples.taken,
     }

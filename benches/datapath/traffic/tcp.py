@@ -65,18 +65,17 @@ def workers(task):
 
 
 def serve():
-    """Takes one stream, and counts from when it has got going."""
+    """Takes one stream, and counts from when it has got going; if it never does, from its beginning."""
     plug, _ = listener().accept()
     buffer = bytearray(BUFFER)
-    begun = warm = last = counted = 0
+    begun = last = warm = time.monotonic()
+    counted = 0
     while count := plug.recv_into(buffer):
         last = time.monotonic()
-        begun = begun or last
-        if warm:
-            counted += count
-        elif last - begun > WARM_UP:
-            warm = last
-    return {"bytes": counted, "seconds": last - warm if warm else 0}
+        counted += count
+        if warm == begun and last - begun > WARM_UP:
+            warm, counted = last, 0
+    return {"bytes": counted, "seconds": last - warm}
 
 
 def stream(address, seconds):

@@ -20,8 +20,8 @@ class Path(typing.NamedTuple):
 class Way:
     """How packets get from one namespace to another.
 
-    `against` says for each scenario whose east-west path it is compared with; `set_up` makes a path for each of them, and
-    leaves what it makes to the ground, which removes it. `place` is the way's place in tables.
+    `against` says for each scenario whose east-west path it is compared with; `set_up` makes a path for each of them,
+    and leaves what it makes to the ground, which removes it. `place` is the way's place in tables.
     """
 
     name = title = None

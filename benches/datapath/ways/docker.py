@@ -1,9 +1,9 @@
 """Docker's default bridge, by a real dockerd: two containers beside each other, and one that goes out by masquerade.
 
 The daemon has namespaces of its own (network, mounts, processes), a root and a socket of its own, and Debian's packages
-unpacked beside what is built, not installed: nothing of the host's Docker, if there is one, or of its firewall is touched.
-Containers are of an image made here, of busybox alone. What is between two of them is what Docker lays by default, which
-is no policy by address and port but connection tracking and its chains.
+unpacked beside what is built, not installed: neither the host's Docker, if there is one, nor its firewall is touched.
+Containers are of an image made here, of busybox alone. What is between two of them is what Docker lays by default: no
+policy by address and port, but connection tracking and its chains.
 """
 
 import json
@@ -54,17 +54,18 @@ class Docker(Way):
     def start(self, ground):
         (self.root / "daemon.json").write_text("{}")
         daemon = [
-            "dockerd", "--config-file", f"{self.root}/daemon.json", "--data-root", f"{self.root}/data",
-            "--exec-root", f"{self.root}/exec", "--pidfile", f"{self.root}/pid", "--host", f"unix://{self.root}/sock",
-            "--group", "root", "--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs",
-            "--cgroup-parent", f"/{ground.tag}",
+            "dockerd", "--config-file", f"{self.root}/daemon.json", "--data-root", f"{self.root}/data", "--exec-root",
+            f"{self.root}/exec", "--pidfile", f"{self.root}/pid", "--host", f"unix://{self.root}/sock", "--group",
+            "root", "--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent",
+            f"/{ground.tag}",
         ]
         # Whatever ends this program ends setpriv's child, and with it all that is in the daemon's process namespace.
-        wrapped = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-                   "--kill-child", "--mount-proc", "nsenter", f"--net={self.host.path}", *daemon]
+        apart = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
+                 "--kill-child", "--mount-proc", "nsenter", f"--net={self.host.path}"]
         with open(self.root / "log", "w", encoding="utf-8") as log:
             self.daemon = subprocess.Popen(
-                wrapped, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                apart + daemon, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
             )
         ground.afterwards("dockerd", self.stop)
         deadline = time.monotonic() + LIMIT

@@ -1,5 +1,5 @@
-"""Madang, with a root and a network namespace of its own for what is otherwise the host's. bench.yaml is what it is told;
-the security group comes from policy.py, as everybody's rules do."""
+"""Madang, with a root of its own, and a network namespace for what is otherwise the host's. bench.yaml is what it is
+told; the security group comes from policy.py, as everybody's rules do."""
 
 import pathlib
 import subprocess
@@ -49,7 +49,8 @@ class Madang(Way):
         """Starts the daemon, and not `up`, so that there is something to end whenever this is interrupted."""
         with open(self.root / "log", "w", encoding="utf-8") as log:
             daemon = subprocess.Popen(
-                ["nsenter", f"--net={self.host.path}", self.options.madang, "--root", str(self.root), "serve", "--listen", "none"],
+                ["nsenter", f"--net={self.host.path}", self.options.madang, "--root", str(self.root), "serve",
+                 "--listen", "none"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
         ground.afterwards(self.title, self.tear_down, daemon)
