@@ -92,6 +92,34 @@ def table(samples, scenario, measure, ways):
         draw(rows)
 
 
+def overview(samples, scenario, measures, ways):
+    """A scenario in one table: figures of what is compared with, ratios of all others."""
+    titles = {way.name: way.title for way in ways}
+    rows = [["way", *(measure.title for measure in measures)]]
+    for cell, base in cells(scenario, ways).items():
+        row = [titles[cell[0]]]
+        for measure in measures:
+            values, ratio = samples.values(measure, cell, measure.figure), samples.ratio(measure, cell, base)
+            if cell == base and values:
+                row.append(f"{summary(values)['median'] * measure.scale:,.{measure.places}f}")
+            else:
+                row.append(spread(ratio, 2) if ratio else "")
+        if any(row[1:]):
+            rows.append(row)
+    draw(rows)
+
+
+def held_to(samples):
+    rows = [["bar", "", "measured", ""]]
+    for bar in bars.BARS:
+        measure = next(measure for measure in MEASURES if measure.name == bar.measure)
+        if ratio := samples.ratio(measure, bar.over, bar.under):
+            rows.append([bar.title, bar.words(), spread(ratio, 2), bar.verdict(ratio)])
+    if len(rows) > 1:
+        print("## What Madang is held to\n")
+        draw(rows)
+
+
 def show(samples, ways, options):
     print(f"Medians; rounds, in which all took turns: {options.rounds}. In parentheses where the median lies with 95 %")
     print("(of fewer than six rounds: the least and the most). A ratio is of two figures of one round.")
@@ -102,14 +130,9 @@ def show(samples, ways, options):
             print(f"## {title}\n")
         for measure in wanted:
             table(samples, scenario, measure, ways)
-    rows = [["bar", "", "measured", ""]]
-    for bar in bars.BARS:
-        measure = next(measure for measure in MEASURES if measure.name == bar.measure)
-        if ratio := samples.ratio(measure, bar.over, bar.under):
-            rows.append([bar.title, bar.words(), spread(ratio, 2), bar.verdict(ratio)])
-    if len(rows) > 1:
-        print("## What Madang is held to\n")
-        draw(rows)
+        if len(wanted) > 1:
+            overview(samples, scenario, wanted, ways)
+    held_to(samples)
 
 
 def machine():
