@@ -31,7 +31,7 @@ verify: ## formatting, lints, licences, architecture, scripts, docs
 	cargo run --locked -q -p xtask -- arch
 	shellcheck scripts/* .ci/run benches/*/*.sh
 
-verify-guest: ## the demo, limits and the datapath on another host: Debian 12, Linux 6.1, cgroups v2
+verify-guest: ## the demo, limits, the datapath, a reboot, a set clock on another host: Debian 12, Linux 6.1, cgroups v2
 	@scripts/setup build demo guest
 	cargo build --locked -p madang
 	@scripts/verify-guest $(MADANG)
@@ -58,7 +58,7 @@ bench-dhcp: ## DORA a second and CPU of each: madang dhcp serve, Kea, dnsmasq, I
 	cargo build --locked --release -p madang-dhcpd --example load
 	@benches/dhcp/run.sh target/release/madang target/release/examples/load --rounds $(or $(ROUNDS),3)
 
-bench-datapath: ## CPU per packet and TCP: bare veth, bridge + router + nftables, Madang
+bench-datapath: ## beside bare veth, bridge, Docker and nftables; OPTIONS=--help
 	@scripts/setup build demo bench
 	cargo build --locked -p madang
-	@benches/datapath/run.sh $(MADANG)
+	@benches/datapath/run.sh $(MADANG) $(OPTIONS)
