@@ -79,6 +79,11 @@ fn it_sets_what_a_server_gives_keeps_it_over_a_restart_and_takes_it_away() {
     }
     let mut lan = Lan::new();
     let host = lan.host("host");
+    // Somebody else's way out, which stays what it was.
+    ip(&["-n", &host, "link", "add", "other", "type", "bridge"]);
+    ip(&["-n", &host, "link", "set", "other", "up"]);
+    ip(&["-n", &host, "address", "add", "198.51.100.1/24", "dev", "other"]);
+    ip(&["-n", &host, "route", "add", "203.0.113.0/24", "via", "198.51.100.9", "metric", "100"]);
     lan.serve(&[
         POOL[0],
         POOL[1],
@@ -89,9 +94,9 @@ fn it_sets_what_a_server_gives_keeps_it_over_a_restart_and_takes_it_away() {
         "10.0.0.2",
         "--domain",
         "lab.internal",
-        // 192.0.2.0/24 through 10.0.0.9, all else through 10.0.0.1.
+        // 192.0.2.0/24 through 10.0.0.9; all else, and 203.0.113.0/24, through 10.0.0.1, or else 10.0.0.2.
         "--option",
-        "121=hex:18c000020a000009000a000001",
+        "121=hex:18c000020a000009000a000001000a00000218cb00710a000001",
         "--option",
         "26=u16:1400",
     ]);
@@ -101,6 +106,13 @@ fn it_sets_what_a_server_gives_keeps_it_over_a_restart_and_takes_it_away() {
     let routes = client.ip(&["route"]);
     assert!(routes.contains("default via 10.0.0.1 dev eth0 proto dhcp src 10.1.0.0 metric 100"), "{routes}");
     assert!(routes.contains("192.0.2.0/24 via 10.0.0.9 dev eth0 proto dhcp"), "{routes}");
+    assert!(routes.contains("default via 10.0.0.2 dev eth0 proto dhcp src 10.1.0.0 metric 101"), "{routes}");
+    assert!(routes.contains("203.0.113.0/24 via 198.51.100.9 dev other metric 100"), "{routes}");
+    assert!(
+        client.said("another route to 203.0.113.0/24 has the metric 100, and stays"),
+        "{:?}",
+        client.steps()
+    );
     assert!(client.ip(&["link", "show", "eth0"]).contains("mtu 1400"));
     assert!(client.resolv().ends_with("search lab.internal\nnameserver 10.0.0.2\n"), "{}", client.resolv());
     let other = Client::command(&lan, &host, &[]).output().expect("it runs");
@@ -128,12 +140,37 @@ fn it_sets_what_a_server_gives_keeps_it_over_a_restart_and_takes_it_away() {
         client.steps()
     );
 
+    // The interface is made anew, with another MAC: that is another client for the server.
+    lan.ip("link delete p-host");
+    ip(&[
+        "-n",
+        lan.name(),
+        "link",
+        "add",
+        "name",
+        "p-host",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        &host,
+    ]);
+    lan.ip("link set p-host master lan up");
+    ip(&["-n", &host, "address", "add", "10.77.0.1/16", "dev", "eth0"]);
+    assert!(eventually(|| client.said("the interface was made anew")), "{:?}", client.steps());
+    let has = || client.addresses().iter().any(|address| address.starts_with("10.1.0."));
+    assert!(within(30, has), "{:?}", client.steps());
+
     client.end();
     assert_eq!(client.addresses(), ["10.77.0.1/16"], "what others set stays");
     assert!(!client.ip(&["route"]).contains("dhcp"));
     assert!(client.ip(&["link", "show", "eth0"]).contains("mtu 1500"));
     assert_eq!(client.resolv(), "");
-    assert!(eventually(|| lan.leases().is_empty()), "{:?}", lan.leases());
+    // That of the interface before is over when its time is.
+    let given_back = || lan.leases().iter().all(|(address, _)| address == "10.1.0.0");
+    assert!(eventually(given_back), "{:?}", lan.leases());
 }
 
 #[test]

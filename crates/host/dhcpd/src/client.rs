@@ -126,6 +126,13 @@ impl Machine {
         })
     }
 
+    fn link_local(&self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Host(host) => host.link_local(),
+            Self::Client(_) => None,
+        }
+    }
+
     fn client(&self) -> &Client {
         match self {
             Self::Host(host) => host.client(),
@@ -230,6 +237,11 @@ impl Work<'_> {
             }
             self.port = port::hold(&self.setup.interface, CLIENT_PORT)?;
             self.wire = Link::open(&self.setup.interface, &[CLIENT_PORT])?;
+            // It may have another MAC, and has nothing of what was set on the old one.
+            self.settings.lose();
+            let spec =
+                ClientSpec { mac: self.wire.mac, previous: self.memory.address(), ..self.setup.spec.clone() };
+            self.host = Machine::new(spec, self.setup.link_local)?;
             self.carrier = false;
         }
         match (self.carrier, carrier) {
@@ -352,6 +364,10 @@ impl Work<'_> {
     /// Leaves things as they are for the next start, or as they were before.
     fn end(&mut self) {
         if !self.setup.release {
+            // Nobody defends it any more.
+            if let Some(address) = self.host.link_local() {
+                let _ = self.settings.remove_link_local(address);
+            }
             let has = self.host.client().configuration().map(|configuration| configuration.address);
             if let Some(address) = has {
                 self.say(format!("ends, and leaves {address} as it is until its time is over"), None);

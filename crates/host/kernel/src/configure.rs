@@ -61,14 +61,17 @@ impl Netlink {
         gone(self.request(purpose, Mode::Act, RouteNetlinkMessage::DelAddress(message)))
     }
 
-    /// Adds a route, in place of one of the same destination and metric.
+    /// Adds a route. Whether it did: one of somebody else's of the same destination and metric stays.
     ///
     /// # Errors
     /// The kernel does not want to: the router is not on the link.
-    pub fn learn_route(&mut self, link: &Link, route: &LearntRoute) -> Result<()> {
+    pub fn learn_route(&mut self, link: &Link, route: &LearntRoute) -> Result<bool> {
         let subject = route.subject(link);
         let purpose = Purpose { operation: "add the route", subject: &subject };
-        self.request(purpose, Mode::Replace, RouteNetlinkMessage::NewRoute(route.message(link))).map(drop)
+        match self.request(purpose, Mode::Create, RouteNetlinkMessage::NewRoute(route.message(link))) {
+            Err(error) if error.os_error() == Some(Errno::EXIST) => Ok(false),
+            result => result.map(|_| true),
+        }
     }
 
     /// Removes a route that was learnt. It may be gone already.

@@ -94,7 +94,14 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     }
     let new = beside(file, "new");
     fs::write(&new, text)?;
-    fs::rename(new, file)
+    match fs::rename(&new, file) {
+        // Something is mounted there, as in containers: it is written where it is.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            fs::remove_file(new)?;
+            fs::write(file, text)
+        }
+        result => result,
+    }
 }
 
 /// What was there before comes back, if what is there is ours.
@@ -103,8 +110,13 @@ fn put_back(file: &Path) -> io::Result<()> {
         Ok(there) if there.starts_with(MARK) => {}
         _ => return Ok(()),
     }
-    match fs::rename(beside(file, BEFORE), file) {
+    let before = beside(file, BEFORE);
+    match fs::rename(&before, file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => fs::remove_file(file),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            fs::write(file, fs::read(&before)?)?;
+            fs::remove_file(before)
+        }
         result => result,
     }
 }

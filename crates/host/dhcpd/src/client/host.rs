@@ -79,21 +79,21 @@ impl Settings {
         let link = netlink.expect_link(&self.interface)?;
         let mut trouble = Vec::new();
         netlink.set_address(&link, new.address, new.subnet.length(), new.lease)?;
-        let routes: Vec<LearntRoute> = new
-            .routes
-            .iter()
-            .map(|route| LearntRoute {
-                to: route.destination,
-                router: Some(route.router).filter(|router| !router.is_unspecified()),
-                metric: self.options.metric,
-                from: new.address,
-            })
-            .collect();
+        let routes = routes(new, self.options.metric);
+        let old = self.configured.as_ref().map(|(_, old)| old.clone()).unwrap_or_default();
         // Those on the link come first: others lead through them.
-        let (near, far): (Vec<_>, Vec<_>) = routes.iter().partition(|route| route.router.is_none());
+        let (near, far): (Vec<LearntRoute>, Vec<_>) =
+            routes.iter().filter(|route| !old.contains(route)).partition(|route| route.router.is_none());
         for route in near.into_iter().chain(far) {
-            if let Err(error) = netlink.learn_route(&link, &route) {
-                trouble.push(error.to_string());
+            // Our own one of an earlier start makes room; nobody else's does.
+            netlink.forget_route(&link, &route)?;
+            match netlink.learn_route(&link, &route) {
+                Ok(true) => {}
+                Ok(false) => trouble.push(format!(
+                    "another route to {} has the metric {}, and stays: --metric gives ours another",
+                    route.to, route.metric
+                )),
+                Err(error) => trouble.push(error.to_string()),
             }
         }
         if let Some((before, old)) = self.configured.take() {
@@ -134,6 +134,11 @@ impl Settings {
         Ok(())
     }
 
+    /// The interface is another one: nothing of what was set is there any more.
+    pub(super) fn lose(&mut self) {
+        (self.configured, self.mtu_before) = (None, None);
+    }
+
     pub(super) fn use_link_local(&mut self, address: Ipv4Addr) -> Result<()> {
         let mut netlink = Netlink::open()?;
         let link = netlink.expect_link(&self.interface)?;
@@ -145,4 +150,19 @@ impl Settings {
         let Some(link) = netlink.link(&self.interface)? else { return Ok(()) };
         Ok(netlink.remove_address(&link, address, LINK_LOCAL_LENGTH)?)
     }
+}
+
+/// The routes as this host has them. Of several to one destination the first is preferred.
+fn routes(new: &Configuration, metric: u32) -> Vec<LearntRoute> {
+    let mut routes: Vec<LearntRoute> = Vec::new();
+    for route in &new.routes {
+        let same = routes.iter().filter(|other| other.to == route.destination).count();
+        routes.push(LearntRoute {
+            to: route.destination,
+            router: Some(route.router).filter(|router| !router.is_unspecified()),
+            metric: metric.saturating_add(u32::try_from(same).unwrap_or(u32::MAX)),
+            from: new.address,
+        });
+    }
+    routes
 }
