@@ -237,8 +237,13 @@ fn whatever_comes_and_goes_leaves_nothing() {
     (0..4).for_each(|_| round());
     let before = held(cloud.daemon_pid());
     (0..rounds).for_each(|_| round());
-    let after = held(cloud.daemon_pid());
-    assert!(after[0] <= before[0] + 4 && after[1] <= before[1] + 4, "{before:?} {after:?}");
+    // What is under way at this moment has some too, and gives them back.
+    let mut after = held(cloud.daemon_pid());
+    let given_back = || {
+        after = held(cloud.daemon_pid());
+        after[0] <= before[0] + 4 && after[1] <= before[1] + 4
+    };
+    assert!(eventually(given_back), "{before:?} {after:?}");
     assert!(after[2] < before[2] + 40, "{rounds} rounds: {before:?} {after:?}");
     cloud.ok(&["down", "--all"]);
     let count = |what: &str| std::fs::read_dir(cloud.root().join(what)).map_or(0, Iterator::count);
