@@ -3,6 +3,7 @@
 
 #include "../packet.h"
 #include "../forward.h"
+#include "../stages/dhcp.h"
 #include "../stages/guard.h"
 #include "../stages/parse.h"
 
@@ -31,9 +32,12 @@ int from_port(struct __sk_buff *skb)
 		return drop(skb, DROP_ETHER_TYPE);
 
 	refused = parse_ipv4(skb, &packet);
-	if (!refused)
-		refused = guard_ipv4(skb, port, &packet);
-	if (!refused && packet.first_end)
+	if (refused)
+		return drop(skb, refused);
+	refused = guard_ipv4(skb, port, &packet);
+	if (refused)
+		return dhcp_or_drop(skb, port, &packet, refused);
+	if (packet.first_end)
 		refused = remember_first(skb, &packet);
 	if (refused)
 		return drop(skb, refused);

@@ -26,5 +26,6 @@ pub use explain::{Entrance, Explained, Live, Names, Probe, explain};
 pub use flow::{Flow, FlowKey, FlowTable, Insert, Protocol, Quotas, State, TcpFlags, Tuple};
 pub use outcome::{Generations, Outcome, Verdict};
 pub use pipeline::{from_port, from_uplink};
+pub use stages::dhcp;
 pub use tables::*;
 pub use trace::Step;

@@ -10,7 +10,8 @@
 //! 2. **guard**, ARP: `spoofedMac` (Ethernet source), `arpNotRequest` (operation is not 1), `spoofedMac` (sender's
 //!    hardware address), `spoofedAddress` (sender is neither the port's address nor 0.0.0.0), `arpNotRequest` (sender
 //!    and target are the same), then answered or `arpUnanswered`. IPv4: `spoofedMac`, `spoofedAddress`, `multicast`,
-//!    `martian`, `wrongMac`, then, if it is to the gateway, answered or `gatewayOnly`.
+//!    `martian`, `wrongMac`, then, if it is to the gateway, answered or `gatewayOnly`. Before all that, what is a message of
+//!    DHCP goes its own way (see `stages/dhcp.rs`).
 //! 3. **conntrack**. A live entry is hit, unless it is TCP that is closing and the packet opens a connection: then all
 //!    goes on as if the entry were absent, and its two entries are deleted just before the new ones are inserted.
 //!    - Hit: an ICMP echo request on an entry of the reply way, or a reply on one of the original way: `noEchoRequest`.
@@ -57,7 +58,7 @@ use crate::stages::deliver::{self, Exit, Leaving};
 use crate::stages::guard::{self, Passed};
 use crate::stages::parse::{self, Arrival, Frame, Packet, Payload, Quoted};
 use crate::stages::route::{self, Destination};
-use crate::stages::{dnat, policy, refuse, snat};
+use crate::stages::{dhcp, dnat, policy, refuse, snat};
 use crate::trace::Trace;
 use crate::view::View;
 use crate::{
@@ -140,6 +141,9 @@ impl<T: Trace> Run<'_, T> {
                 Ok(answered)
             }
             Payload::Ipv4(packet) => {
+                if let Some(from) = dhcp::message(port, &ethernet, &packet) {
+                    return dhcp::pass(self.view, (id, port), from, &packet, bytes, self.trace);
+                }
                 let passed = guard::ipv4_from_port(id, port, &ethernet, &packet, self.trace)?;
                 self.remember_first(&packet);
                 match passed {

@@ -2,6 +2,7 @@
 
 pub(crate) mod conntrack;
 pub(crate) mod deliver;
+pub mod dhcp;
 pub(crate) mod dnat;
 pub(crate) mod guard;
 pub(crate) mod parse;

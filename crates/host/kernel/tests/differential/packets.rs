@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use madang_addr::Mac;
-use madang_datapath::{GATEWAY_MAC, PortId, Tables, UplinkId};
+use madang_datapath::{GATEWAY_MAC, PortId, Tables, UplinkId, VpcId, dhcp};
 
 use crate::support::Random;
 use crate::world::{PORTS, ip, pool, remotes, services};
@@ -42,7 +42,8 @@ impl Packets<'_> {
             51..=56 => self.continued(random),
             57..=59 => self.claim(random),
             60..=61 => self.to_itself(random),
-            62..=79 => self.sent_by_instance(random),
+            62..=64 => self.dhcp(random),
+            65..=79 => self.sent_by_instance(random),
             80..=91 => self.sent_by_outside(random),
             92..=95 => self.arp(random),
             _ => self.garbage(random),
@@ -78,6 +79,40 @@ impl Packets<'_> {
             transport.source_port = transport.destination_port;
         }
         let frame = build(random, GATEWAY_MAC, port.mac, port.address, destination, transport);
+        Arrival { ifindex: id.0, uplink: false, frame }
+    }
+
+    /// A message of DHCP, of a client or of the services, nearly right at times.
+    fn dhcp(&self, random: &mut Random) -> Arrival {
+        let ports: Vec<_> = self.tables.ports.iter().collect();
+        if ports.is_empty() {
+            return self.garbage(random);
+        }
+        let (id, port) = *random.pick(&ports);
+        let services = self.tables.ports.iter().find(|(_, port)| port.vpc == VpcId::SERVICES);
+        let mut transport = self.transport(random);
+        transport.protocol = 17;
+        let nobody = ip(0, 0, 0, 0);
+        let everybody = ip(255, 255, 255, 255);
+        if let Some((own, server)) = services.filter(|_| random.once_in(2)) {
+            (transport.source_port, transport.destination_port) = (67, 68);
+            let from = if random.once_in(6) { nobody } else { port.gateway };
+            let to = *random.pick(&[everybody, port.address]);
+            let mac = match random.below(8) {
+                0 => server.mac,
+                1 => dhcp::mark(*own),
+                2 => dhcp::mark(PortId(9999)),
+                _ => dhcp::mark(*id),
+            };
+            let frame = build(random, GATEWAY_MAC, mac, from, to, transport);
+            return Arrival { ifindex: if random.once_in(8) { id.0 } else { own.0 }, uplink: false, frame };
+        }
+        (transport.source_port, transport.destination_port) = (68, *random.pick(&[67, 67, 67, 67, 53]));
+        let from = *random.pick(&[nobody, nobody, port.address, port.address, port.gateway]);
+        let to = *random.pick(&[everybody, everybody, port.gateway, port.subnet.last()]);
+        let mac = if random.once_in(8) { GATEWAY_MAC } else { port.mac };
+        let to_mac = *random.pick(&[GATEWAY_MAC, Mac::BROADCAST]);
+        let frame = build(random, to_mac, mac, from, to, transport);
         Arrival { ifindex: id.0, uplink: false, frame }
     }
 

@@ -99,6 +99,15 @@ fn make_asked(random: &mut Random, own: &mut VpcTables) {
             }
         }
     }
+    // Of some subnets the gateway answers DHCP.
+    for address in subnets().iter().filter_map(|subnet| subnet.nth(1)) {
+        if random.once_in(3) {
+            continue;
+        }
+        let key = ForwardKey { address, protocol: 17, port: 67 };
+        let to = if random.once_in(10) { ip(10, 0, 0, 4) } else { SERVER.into() };
+        own.forwards.insert(key, Forward { vpc: VpcId::SERVICES, address: to, port: 67 });
+    }
 }
 
 /// Addresses at which services are asked.
