@@ -15,6 +15,7 @@ mod events;
 mod groups;
 mod host;
 mod kubectl;
+mod leases;
 mod lifecycle;
 mod metadata;
 mod names;

@@ -285,6 +285,7 @@ impl Host {
         let name = self.layout.host_end_name(&spec.uid);
         let end = match &spec.end {
             End::Instance => port::End::Instance,
+            End::Unmanaged => port::End::Unmanaged,
             End::Host(reaches) => port::End::Host { name: &name, reaches },
         };
         let port = Port {

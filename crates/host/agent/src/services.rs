@@ -2,6 +2,7 @@
 
 mod identities;
 mod keeper;
+mod leases;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -9,17 +10,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use madang_compile::{Host, METADATA_PORT, NAMES_PORT, Network, SERVER, SERVICES};
+use madang_compile::{Host, LEASES_PORT, METADATA_PORT, NAMES_PORT, Network, SERVER, SERVICES};
 use madang_datapath::PortId;
 use madang_datapath::abi::SEEN_NETWORK;
 use madang_dns::{Directory, Zone};
 use madang_kernel::Layout;
 use madang_metadata::Identities;
 use madang_model::bare;
-use madang_workers::{Briefing, Kind, Launch};
+use madang_workers::{Briefing, Kind, Launch, Leases};
 
 use self::identities::{Key, identities};
 use self::keeper::Keeper;
+use self::leases::leases;
 use crate::runtime::chain;
 use crate::world::World;
 
@@ -31,6 +33,7 @@ pub(crate) struct Services {
     netns: PathBuf,
     names: Keeper<(Told, Vec<SocketAddr>), Briefing>,
     metadata: Keeper<Told, Identities>,
+    leases: Keeper<Told, Leases>,
     key: Key,
     /// Whom the name service asks, if the host's own resolvers are not to be asked.
     resolvers: Option<Vec<SocketAddr>>,
@@ -64,6 +67,7 @@ impl Services {
         Self {
             names: Keeper::new(launch(Kind::Dns, NAMES_PORT)),
             metadata: Keeper::new(launch(Kind::Metadata, METADATA_PORT)),
+            leases: Keeper::new(launch(Kind::Dhcp, LEASES_PORT)),
             key: Key::new(&place),
             netns,
             resolvers,
@@ -77,6 +81,7 @@ impl Services {
         let Some(namespace) = namespace.filter(|_| host.ports.contains_key(SERVICES)) else {
             self.names.end();
             self.metadata.end();
+            self.leases.end();
             return Vec::new();
         };
         let resolvers = self.resolvers();
@@ -89,7 +94,8 @@ impl Services {
             Ok(key) => self.metadata.keep(namespace, &told, || identities(world, host, key.clone())),
             Err(trouble) => Some(trouble),
         };
-        names.into_iter().chain(metadata).collect()
+        let leases = self.leases.keep(namespace, &told, || leases(world, host));
+        names.into_iter().chain(metadata).chain(leases).collect()
     }
 
     fn resolvers(&mut self) -> Vec<SocketAddr> {

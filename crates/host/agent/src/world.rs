@@ -86,6 +86,7 @@ fn workload(layout: &Layout, spec: WorkloadSpec) -> Workload {
         uid: spec.uid,
         name: spec.name,
         process: spec.process,
+        unmanaged: spec.unmanaged,
         resources: spec.resources,
         address: spec.address,
         hosts: spec.hosts.lines.clone(),

@@ -29,6 +29,7 @@ pub use exec::{ExecControl, ExecInput, ExecOutput, ExecRequest, ExecSession};
 pub use instance_dir::State;
 pub use log::LogReader;
 pub use sandbox::hide_from_others;
+pub use sys::watch;
 pub use workload::Workload;
 
 /// Gives up everything but sockets, memory and time, irreversibly: for a worker of the daemon, before its process has a second
@@ -37,7 +38,7 @@ pub use workload::Workload;
 /// # Errors
 /// Something could not be given up.
 pub fn confine(user: u32, group: u32) -> Result<()> {
-    sandbox::Credentials { user, group, filter: sandbox::Filter::for_worker()? }.assume()
+    sandbox::Credentials { user, group, network: false, filter: sandbox::Filter::for_worker()? }.assume()
 }
 
 /// The same for what writes to files that it has a directory of, and has threads. It sees no other files.
@@ -45,7 +46,8 @@ pub fn confine(user: u32, group: u32) -> Result<()> {
 /// # Errors
 /// Something could not be given up.
 pub fn confine_with_files(user: u32, group: u32) -> Result<()> {
-    sandbox::Credentials { user, group, filter: sandbox::Filter::for_worker_with_files()? }.assume()
+    sandbox::Credentials { user, group, network: false, filter: sandbox::Filter::for_worker_with_files()? }
+        .assume()
 }
 
 /// What the operations of this crate give.

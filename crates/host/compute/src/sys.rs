@@ -128,7 +128,10 @@ pub(crate) fn before_exec(
 }
 
 /// Tells the tokio runtime around of what can be read from this descriptor, or written.
-pub(crate) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+///
+/// # Errors
+/// There is no such runtime, or the kernel has no room.
+pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd is a valid descriptor, and nothing takes it out or replaces it while it is watched.
     Ok(unsafe { AsyncFd::register(fd) }?)
 }

@@ -19,6 +19,9 @@ pub struct Workload {
     pub netns: PathBuf,
     /// What runs, and as whom.
     pub process: ProcessSpec,
+    /// Whether it sets up its network itself, and has the capabilities for that.
+    #[serde(default)]
+    pub unmanaged: bool,
     /// What it may use of the host.
     pub resources: Resources,
     /// Its address: what its own name stands for in `/etc/hosts`.
@@ -40,7 +43,10 @@ impl Workload {
     pub fn spec_hash(&self) -> String {
         let fixed = (&self.uid, &self.netns, &self.process, &self.resources, &self.address);
         let text = serde_json::to_string(&fixed).expect("a spec has only string keys");
-        format!("{:016x}", fnv1a(START, text.as_bytes()))
+        // Who is managed has the hash that it had before there was anything else.
+        let hash = fnv1a(START, text.as_bytes());
+        let hash = if self.unmanaged { fnv1a(hash, b"unmanaged") } else { hash };
+        format!("{hash:016x}")
     }
 
     /// The user and group that it runs as.

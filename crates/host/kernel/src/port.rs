@@ -42,6 +42,8 @@ pub struct Port<'a> {
 pub enum End<'a> {
     /// An instance's, which has no other way.
     Instance,
+    /// The same, without address and routes: it gets them otherwise.
+    Unmanaged,
     /// The host's.
     Host {
         /// Its name.
@@ -59,7 +61,7 @@ impl Port<'_> {
     /// without one was left half made, by a crash.
     pub fn create(&self, host: &mut Netlink, namespace: &Path) -> Result<Link> {
         let peer_name = match self.end {
-            End::Instance => GUEST_LINK,
+            End::Instance | End::Unmanaged => GUEST_LINK,
             End::Host { name, reaches } => {
                 // A way that the host has is never taken from it.
                 free_ways(host, reaches)?;
@@ -77,7 +79,7 @@ impl Port<'_> {
         let link = host.create_veth(&veth, netns::open(namespace)?)?;
         let configured = quiet_host_end(self.name)
             .and_then(|()| match self.end {
-                End::Instance => netns::enter(namespace, || self.configure_guest())?,
+                End::Instance | End::Unmanaged => netns::enter(namespace, || self.configure_guest())?,
                 End::Host { name, reaches } => self.configure_host(host, name, reaches),
             })
             .and_then(|()| host.set_alias(&link, self.alias));
@@ -130,6 +132,9 @@ impl Port<'_> {
         let lo = netlink.expect_link("lo")?;
         netlink.set_up(&lo, true)?;
         let eth0 = netlink.expect_link(GUEST_LINK)?;
+        if self.end == End::Unmanaged {
+            return netlink.set_up(&eth0, true);
+        }
         netlink.add_address(&eth0, self.address, self.length)?;
         netlink.set_up(&eth0, true)?;
         netlink.add_default_route(&eth0, self.gateway)

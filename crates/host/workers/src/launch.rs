@@ -205,6 +205,9 @@ fn listen(kind: Kind, address: SocketAddr) -> Result<Vec<OwnedFd>> {
     };
     let failed = |error: rustix::io::Errno| Error::step(format!("listen at {address}"))(error);
     let mut sockets = Vec::new();
+    if kind == Kind::Dhcp {
+        sockets.push(crate::dhcp::listen()?);
+    }
     for kind in kind.sockets() {
         let socket = open(*kind).map_err(failed)?;
         if *kind == SocketType::STREAM {

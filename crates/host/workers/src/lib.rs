@@ -6,6 +6,7 @@
 //! the next daemon starts another one beside it, and then ends it.
 
 mod channel;
+mod dhcp;
 mod dns;
 mod error;
 mod launch;
@@ -21,6 +22,7 @@ pub use channel::Briefing;
 pub use error::Error;
 use rustix::net::SocketType;
 
+pub use dhcp::{LeaseClient, LeaseSubnet, Leases};
 pub use launch::{Launch, Worker, end_all, is_any_left, retire};
 
 /// What the operations of this crate give.
@@ -36,25 +38,29 @@ pub enum Kind {
     Dns,
     /// The metadata service.
     Metadata,
+    /// DHCP.
+    Dhcp,
 }
 
 impl Kind {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::Dns, Self::Metadata];
+    pub const ALL: [Self; 3] = [Self::Dns, Self::Metadata, Self::Dhcp];
 
     /// Its name, as in `worker dns`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
             Self::Metadata => "metadata",
+            Self::Dhcp => "dhcp",
         }
     }
 
-    /// What it listens with.
+    /// What it listens with; none: whole frames.
     fn sockets(self) -> &'static [SocketType] {
         match self {
             Self::Dns => &[SocketType::DGRAM, SocketType::STREAM],
             Self::Metadata => &[SocketType::STREAM],
+            Self::Dhcp => &[],
         }
     }
 
@@ -90,6 +96,7 @@ fn run(kind: Kind, place: &std::path::Path) -> Result<()> {
     match kind {
         Kind::Dns => dns::run(daemon, sockets),
         Kind::Metadata => metadata::run(daemon, sockets),
+        Kind::Dhcp => dhcp::run(daemon, sockets),
     }
 }
 

@@ -78,6 +78,8 @@ pub struct PortSpec {
 pub enum End {
     /// An instance's: in a namespace of its own, with all that it has for a way.
     Instance,
+    /// The same, which it sets up itself.
+    Unmanaged,
     /// The host's: beside its other interfaces. These addresses and no others it reaches by it: those of the VPC.
     Host(BTreeSet<Prefix>),
 }
@@ -93,6 +95,8 @@ pub struct WorkloadSpec {
     pub address: IpAddr,
     /// The command.
     pub process: ProcessSpec,
+    /// Whether it sets up its interface itself.
+    pub unmanaged: bool,
     /// What it may use of the host.
     pub resources: Resources,
     /// The names that it knows.
@@ -204,16 +208,23 @@ impl Network {
     fn port_spec(&self, instance: &Instance) -> PortSpec {
         let Instance { uid, name, vpc, address, mac, subnet, gateway, mtu, process, .. } = instance.clone();
         let cidrs = || self.vpcs.get(&vpc).map(|vpc| vpc.cidrs.iter().copied().collect());
-        let end = process.map_or_else(|| End::Host(cidrs().unwrap_or_default()), |_| End::Instance);
+        let end = match process {
+            None => End::Host(cidrs().unwrap_or_default()),
+            Some(_) if instance.unmanaged => End::Unmanaged,
+            Some(_) => End::Instance,
+        };
         PortSpec { uid, name, vpc, address, mac, subnet, gateway, mtu, end }
     }
 
     /// Nothing, if it is the host.
     fn workload(&self, instance: &Instance) -> Option<WorkloadSpec> {
-        let Instance { uid, name, vpc, address, process, resources, .. } = instance.clone();
+        let Instance { uid, name, vpc, address, process, unmanaged, resources, .. } = instance.clone();
         let process = process?;
         let hosts = self.vpcs.get(&vpc).map(|vpc| Arc::clone(&vpc.hosts)).unwrap_or_default();
-        let text = serde_json::json!([address, process, resources]).to_string();
+        let mut fixed =
+            vec![serde_json::json!(address), serde_json::json!(process), serde_json::json!(resources)];
+        fixed.extend(unmanaged.then(|| "unmanaged".into()));
+        let text = serde_json::Value::from(fixed).to_string();
         let domain = self.vpcs.get(&vpc).map(|vpc| vpc.domain()).unwrap_or_default();
         let nameservers = services::name_server(instance.subnet).into_iter().collect();
         let spec_hash = format!("{:016x}", fnv1a(START, text.as_bytes()));
@@ -222,6 +233,7 @@ impl Network {
             name: bare(&name).to_owned(),
             address,
             process,
+            unmanaged,
             resources,
             hosts,
             nameservers,

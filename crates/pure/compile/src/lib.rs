@@ -27,5 +27,5 @@ pub use origin::{Origin, Origins};
 pub use outside::Uplink;
 pub use permits::Permits;
 pub use ports::PortSet;
-pub use services::{METADATA_PORT, NAME_SERVER, NAMES_PORT, SERVER, SERVICES, name_server};
+pub use services::{LEASES_PORT, METADATA_PORT, NAME_SERVER, NAMES_PORT, SERVER, SERVICES, name_server};
 pub use traffic::{ICMP, TCP, Traffic, UDP};

@@ -91,6 +91,8 @@ pub struct Instance {
     pub nat: Option<NatId>,
     /// What it runs; none, if it is the host itself.
     pub process: Option<ProcessSpec>,
+    /// Whether it sets up its interface itself.
+    pub unmanaged: bool,
     /// What it may use of the host.
     pub resources: Resources,
 }
@@ -218,6 +220,7 @@ impl Place<'_> {
             routes: *self.of_subnet.get(&spec.subnet)?,
             nat: None,
             process: spec.process.clone(),
+            unmanaged: spec.unmanaged,
             resources: spec.resources.clone(),
         })
     }

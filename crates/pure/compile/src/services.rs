@@ -20,6 +20,8 @@ pub const NAME_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253));
 /// The port of DNS.
 pub const NAMES_PORT: u16 = 53;
 
+/// The port of DHCP servers: asked at a subnet's gateway.
+pub const LEASES_PORT: u16 = 67;
 /// The port of the metadata service, which is asked where it listens.
 pub const METADATA_PORT: u16 = 80;
 
@@ -34,12 +36,15 @@ pub fn name_server(subnet: Prefix) -> Option<IpAddr> {
 
 /// At which addresses the instances of a VPC ask.
 pub(crate) fn asked(model: &Model, vpc: &str) -> BTreeMap<ForwardKey, Forward> {
-    let subnets = model.subnets().values().filter(|subnet| subnet.spec.vpc == vpc);
-    let servers = subnets.filter_map(|subnet| name_server(subnet.spec.cidr)).chain([NAME_SERVER]);
+    let subnets = || model.subnets().values().filter(|subnet| subnet.spec.vpc == vpc);
+    let servers = subnets().filter_map(|subnet| name_server(subnet.spec.cidr)).chain([NAME_SERVER]);
     let names = |address| [TCP, UDP].map(|protocol| ForwardKey { address, protocol, port: NAMES_PORT });
     let forward = |key: ForwardKey| (key, Forward { vpc: VpcId::SERVICES, address: SERVER, port: key.port });
     let metadata = ForwardKey { address: SERVER, protocol: TCP, port: METADATA_PORT };
-    servers.flat_map(names).chain([metadata]).map(forward).collect()
+    let leases = |address| ForwardKey { address, protocol: UDP, port: LEASES_PORT };
+    let leased = subnets().filter(|subnet| subnet.spec.dhcp.enabled);
+    let leased = leased.filter_map(|subnet| subnet.spec.cidr.nth(1)).map(leases);
+    servers.flat_map(names).chain([metadata]).chain(leased).map(forward).collect()
 }
 
 fn subnet() -> Option<Prefix> {

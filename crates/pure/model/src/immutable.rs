@@ -55,7 +55,7 @@ pub(crate) fn fixed(kind: Kind) -> &'static [&'static str] {
         Kind::SecurityGroup | Kind::RouteTable => &["vpc"],
         Kind::NatGateway => &["vpc", "pool", "address"],
         Kind::Subnet => &["vpc", "cidr"],
-        Kind::Instance => &["subnet", "address", "process", "host", "resources"],
+        Kind::Instance => &["subnet", "address", "process", "host", "unmanaged", "resources"],
         Kind::PublicAddress => &["pool", "address"],
     }
 }

@@ -123,7 +123,9 @@ impl Planner<'_> {
             let namespace = self.observed.namespaces.contains(&uid);
             if !namespace {
                 self.steps.create.push(match spec.end {
-                    End::Instance => Action::CreateNamespace { uid: uid.clone(), name: name.clone() },
+                    End::Instance | End::Unmanaged => {
+                        Action::CreateNamespace { uid: uid.clone(), name: name.clone() }
+                    }
                     End::Host(_) => Action::BindHost { uid: uid.clone(), name: name.clone() },
                 });
             }

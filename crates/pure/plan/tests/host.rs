@@ -62,7 +62,7 @@ impl Sim<'_> {
                     up: false,
                     attached: false,
                     reaches: match &spec.end {
-                        End::Instance => BTreeSet::new(),
+                        End::Instance | End::Unmanaged => BTreeSet::new(),
                         End::Host(reaches) => reaches.clone(),
                     },
                 };

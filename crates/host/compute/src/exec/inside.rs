@@ -19,7 +19,7 @@ use super::{ExecRequest, window};
 use crate::cage::{Cage, Entrance};
 use crate::error::Trying;
 use crate::instance_dir::InstanceDir;
-use crate::sandbox::{Credentials, Filter, hide_from_others, spawn_after};
+use crate::sandbox::{Credentials, hide_from_others, spawn_after};
 use crate::shim::become_workload;
 use crate::{Error, Result, Workload, sys};
 
@@ -82,8 +82,7 @@ impl Visitor {
         shim: OwnedFd,
         control: Arc<OwnedFd>,
     ) -> Result<Self> {
-        let (user, group) = workload.user_and_group();
-        let credentials = Credentials { user, group, filter: Filter::new()? };
+        let credentials = Credentials::of(workload)?;
         let mut environment = workload.environment();
         if request.tty && !workload.process.env.contains_key("TERM") {
             environment.push(("TERM".into(), "xterm-256color".into()));

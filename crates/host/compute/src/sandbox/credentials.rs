@@ -6,13 +6,14 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
-    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
 };
 
 use super::seccomp::Filter;
-use crate::Result;
 use crate::error::Trying;
+use crate::{Result, Workload};
 
 /// Whom a command of a sandbox runs as, and what it may call.
 #[derive(Debug)]
@@ -21,11 +22,27 @@ pub(crate) struct Credentials {
     pub(crate) user: u32,
     /// The group's.
     pub(crate) group: u32,
+    /// Whether it may set up its network namespace, and send whole frames there.
+    pub(crate) network: bool,
     /// The system calls it may make.
     pub(crate) filter: Filter,
 }
 
 impl Credentials {
+    /// Those of a workload.
+    pub(crate) fn of(workload: &Workload) -> Result<Self> {
+        let (user, group) = workload.user_and_group();
+        Ok(Self { user, group, network: workload.unmanaged, filter: Filter::new(workload.unmanaged)? })
+    }
+
+    /// What it may that not everybody may.
+    fn capabilities(&self) -> CapabilitySet {
+        match self.network {
+            true => CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW,
+            false => CapabilitySet::empty(),
+        }
+    }
+
     /// Gives the pipes among the standard streams to the user: opened again by name, as `/dev/stdout`, it is the owner
     /// that counts.
     pub(crate) fn own_pipes(&self) -> Result<()> {
@@ -43,21 +60,41 @@ impl Credentials {
     /// Gives up everything else, irreversibly. For a process of one thread, just before it becomes the workload.
     pub(crate) fn assume(&self) -> Result<()> {
         limit_resources()?;
-        empty_bounding_set()?;
-        set_capabilities_secure_bits(no_capabilities_ever()).trying(|| "lock the secure bits".into())?;
+        let kept = self.capabilities();
+        limit_bounding_set(kept)?;
+        let bits = if kept.is_empty() { no_more_ever() } else { CapabilitiesSecureBits::KEEP_CAPS };
+        set_capabilities_secure_bits(no_root_ever() | bits).trying(|| "lock the secure bits".into())?;
         set_thread_groups(&[]).trying(|| "leave every group".into())?;
         let group = Gid::from_raw(self.group);
         set_thread_res_gid(group, group, group).trying(|| format!("become group {}", self.group))?;
         let user = Uid::from_raw(self.user);
         set_thread_res_uid(user, user, user).trying(|| format!("become user {}", self.user))?;
         clear_ambient_capability_set().trying(|| "clear the ambient capabilities".into())?;
-        let none = CapabilitySet::empty();
-        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
-            .trying(|| "drop the capabilities".into())?;
+        if !kept.is_empty() {
+            keep(kept)?;
+        }
+        hold(kept, kept)?;
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         set_no_new_privs(true).trying(|| "set no_new_privs".into())?;
         self.filter.apply()
     }
+}
+
+/// Leaves these capabilities to the program that this process becomes, and lets it gain no others.
+fn keep(kept: CapabilitySet) -> Result<()> {
+    hold(kept | CapabilitySet::SETPCAP, kept)?;
+    for capability in kept {
+        configure_capability_in_ambient_set(capability, true)
+            .trying(|| format!("keep {capability:?} in the ambient set"))?;
+    }
+    set_capabilities_secure_bits(no_root_ever() | no_more_ever())
+        .trying(|| "lock the secure bits for good".into())
+}
+
+/// Has these capabilities and no others.
+fn hold(own: CapabilitySet, inheritable: CapabilitySet) -> Result<()> {
+    set_capabilities(None, CapabilitySets { effective: own, permitted: own, inheritable })
+        .trying(|| "drop the capabilities".into())
 }
 
 /// Nobody of the same user may look into this process (its descriptors, its memory, the file it runs from), until it
@@ -70,9 +107,13 @@ pub fn hide_from_others() -> Result<()> {
 }
 
 /// Up to the last one that the kernel knows, which may be more than this program does.
-fn empty_bounding_set() -> Result<()> {
+fn limit_bounding_set(kept: CapabilitySet) -> Result<()> {
     for number in 0..64 {
-        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if kept.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
             Err(Errno::INVAL) => break,
             Err(error) => {
@@ -84,14 +125,15 @@ fn empty_bounding_set() -> Result<()> {
 }
 
 /// Being user 0 means nothing, nor does becoming it, and none of this can be taken back. Keeping capabilities over a
-/// change of user is left open: there are none to keep, and `ping` ends if it may not ask for it.
-fn no_capabilities_ever() -> CapabilitiesSecureBits {
+/// change of user is left open: there are none to gain, and `ping` ends if it may not ask for it.
+fn no_root_ever() -> CapabilitiesSecureBits {
     use CapabilitiesSecureBits as Bits;
-    Bits::NO_ROOT
-        | Bits::NO_ROOT_LOCKED
-        | Bits::NO_SETUID_FIXUP_LOCKED
-        | Bits::NO_CAP_AMBIENT_RAISE
-        | Bits::NO_CAP_AMBIENT_RAISE_LOCKED
+    Bits::NO_ROOT | Bits::NO_ROOT_LOCKED | Bits::NO_SETUID_FIXUP_LOCKED
+}
+
+/// Nothing is added to what is kept.
+fn no_more_ever() -> CapabilitiesSecureBits {
+    CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
 }
 
 /// The daemon raises its own limits (descriptors, locked memory for maps): not for its workloads.

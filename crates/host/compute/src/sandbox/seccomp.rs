@@ -39,9 +39,9 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 pub(crate) struct Filter(BpfProgram);
 
 impl Filter {
-    /// The filter of workloads, for this machine's architecture.
-    pub(crate) fn new() -> Result<Self> {
-        Self::of(rules().map_err(failed)?)
+    /// The filter of workloads, for this machine's architecture; of those that send whole `frames` too, or not.
+    pub(crate) fn new(frames: bool) -> Result<Self> {
+        Self::of(rules(frames).map_err(failed)?)
     }
 
     /// That of a worker, which has its sockets, its memory and its time, and starts nothing.
@@ -90,7 +90,7 @@ fn failed(error: seccompiler::BackendError) -> Error {
     Error::Seccomp(Box::new(error))
 }
 
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
+fn rules(frames: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         COMMON.iter().chain(LEGACY).map(|call| (*call, Vec::new())).collect();
     let when =
@@ -101,6 +101,7 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError>
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
     let mut sockets = families
         .into_iter()
+        .chain(frames.then_some(libc::AF_PACKET))
         .map(|family| one(when(0, Len::Dword, Cmp::Eq, u64::from(family.cast_unsigned()))?))
         .collect::<Result<Vec<_>, _>>()?;
     // Of netlink only routes and addresses, which the C library asks for; the others lead to more of the kernel.

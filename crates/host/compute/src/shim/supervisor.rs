@@ -21,7 +21,7 @@ use crate::cage::Entrance;
 use crate::error::Trying;
 use crate::instance_dir::{OpenDir, Record, State, now};
 use crate::log::LogWriter;
-use crate::sandbox::{Credentials, Filter, spawn_after};
+use crate::sandbox::{Credentials, spawn_after};
 use crate::{Error, Result, Workload, sys};
 
 /// What happens now.
@@ -58,10 +58,9 @@ impl Supervisor {
     ) -> Result<Self> {
         let signals = sys::Signals::take(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])
             .trying(|| "receive signals".into())?;
-        let (user, group) = workload.user_and_group();
         Ok(Self {
             log: LogWriter::open(&dir)?,
-            credentials: Arc::new(Credentials { user, group, filter: Filter::new()? }),
+            credentials: Arc::new(Credentials::of(&workload)?),
             entrance: Arc::new(entrance),
             record: Record::new(),
             backoff: Backoff::default(),

@@ -2,6 +2,7 @@ use super::*;
 
 pub(crate) fn workload() -> Workload {
     Workload {
+        unmanaged: false,
         uid: "u-1".into(),
         name: "web-1".into(),
         netns: "/run/netns/none".into(),

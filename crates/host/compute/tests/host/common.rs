@@ -56,6 +56,7 @@ impl Host {
             restart_policy: RestartPolicy::Never,
         };
         let workload = Workload {
+            unmanaged: false,
             uid,
             name: "web-1".into(),
             netns,

@@ -47,6 +47,10 @@ fn host(found: &mut Found, spec: &InstanceSpec) {
         let diagnostic = Diagnostic::new("missingField", "the host names no security group").cause(cause);
         found.add("spec.securityGroups", diagnostic.hint("name the groups whose rules hold for it"));
     }
+    if spec.unmanaged {
+        let diagnostic = Diagnostic::new("invalidValue", "the host's interface is always set up");
+        found.add("spec.unmanaged", diagnostic.hint("leave it out"));
+    }
     if spec.resources != Resources::default() {
         let diagnostic = Diagnostic::new("invalidValue", "the host cannot be given a part of itself");
         found.add("spec.resources", diagnostic.hint("leave it out"));

@@ -32,6 +32,10 @@ pub struct InstanceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = [{}]))]
     pub host: Option<HostSpec>,
+    /// Whether it sets up its interface itself: that is there, without address and routes, which it gets by DHCP. Its process
+    /// may do that: it has the capabilities `NET_ADMIN` and `NET_RAW` in its own namespace.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unmanaged: bool,
     /// What it may use of the host.
     #[serde(default, skip_serializing_if = "Resources::is_default")]
     pub resources: Resources,
@@ -39,6 +43,10 @@ pub struct InstanceSpec {
     /// reads this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_data: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The host as an instance. There is nothing to choose.

@@ -35,6 +35,7 @@ impl Place {
             restart_policy,
         };
         let workload = Workload {
+            unmanaged: false,
             uid: uid.into(),
             name: "web-1".into(),
             netns: "/nowhere".into(),

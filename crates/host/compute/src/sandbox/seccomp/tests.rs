@@ -38,7 +38,7 @@ fn errno(errno: i32) -> u32 {
 }
 
 fn call(number: i64, args: [u64; 6]) -> u32 {
-    verdict(&Filter::new().unwrap(), NATIVE, u32::try_from(number).unwrap(), args)
+    verdict(&Filter::new(false).unwrap(), NATIVE, u32::try_from(number).unwrap(), args)
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn only_known_personalities() {
 
 #[test]
 fn other_numberings_kill_and_newer_calls_are_not_there() {
-    let filter = Filter::new().unwrap();
+    let filter = Filter::new(false).unwrap();
     assert_eq!(verdict(&filter, 0x4000_0003, 4, [0; 6]), KILL, "i386");
     assert_eq!(verdict(&filter, NATIVE, X32 | 1, [0; 6]), KILL, "x32");
     assert_eq!(verdict(&filter, NATIVE, NEWEST + 1, [0; 6]), errno(libc::ENOSYS));

@@ -1,0 +1,189 @@
+//! DHCP in a VPC: who sets up its interface itself gets its address there, and nothing else.
+
+use std::process::Command;
+
+use crate::cloud::{Cloud, Said, can_run, eventually};
+
+const SHOP: &str = "\
+apiVersion: madang.dev/v1alpha1
+kind: Vpc
+metadata: { name: shop }
+spec: { cidrs: [10.0.0.0/16], mtu: 1400 }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Subnet
+metadata: { name: web }
+spec: { vpc: shop, cidr: 10.0.1.0/24, dhcp: { leaseSeconds: 600, ntpServers: [192.0.2.123] } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Subnet
+metadata: { name: dark }
+spec: { vpc: shop, cidr: 10.0.2.0/24, dhcp: { enabled: false } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: web-1 }
+spec: { subnet: web, address: 10.0.1.10, process: { command: [sleep, infinity] } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: own }
+spec: { subnet: web, address: 10.0.1.20, unmanaged: true, process: { command: [sleep, infinity] } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: lost }
+spec: { subnet: dark, unmanaged: true, process: { command: [sleep, infinity] } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Vpc
+metadata: { name: twin }
+spec: { cidrs: [10.0.0.0/16] }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Subnet
+metadata: { name: twin }
+spec: { vpc: twin, cidr: 10.0.1.0/24, dhcp: { domainName: twin.example } }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Instance
+metadata: { name: twin-1 }
+spec: { subnet: twin, address: 10.0.1.20, unmanaged: true, process: { command: [sleep, infinity] } }
+";
+
+/// What udhcpc runs: it sets what it was told, and says it.
+const UDHCPC: &str = r#"cat > /tmp/script <<'END'
+#!/bin/sh
+set > /tmp/told
+case "$1" in
+deconfig) ip address flush dev "$interface" ;;
+bound | renew)
+    ip address replace "$ip/$mask" dev "$interface"
+    ip route replace default via "$router"
+    echo "$1 $ip/$mask $router $dns $domain $hostname $mtu $lease $serverid"
+    ;;
+esac
+END
+chmod +x /tmp/script
+exec busybox udhcpc -i eth0 -n -q -f -t 3 -T 1 -O mtu -O hostname -O ntpsrv -s /tmp/script "$@""#;
+
+fn udhcpc(cloud: &Cloud, instance: &str, more: &[&str]) -> Said {
+    cloud.exec(instance, &[&["sh", "-c", UDHCPC, "udhcpc"], more].concat())
+}
+
+/// What dhclient runs.
+const DHCLIENT: &str = r#"cat > /tmp/script <<'END'
+#!/bin/sh
+case "$reason" in
+BOUND | RENEW | REBIND | REBOOT) ip address replace "$new_ip_address/24" dev "$interface"; echo "$reason $new_ip_address $new_routers" ;;
+esac
+END
+chmod +x /tmp/script
+: > /tmp/leases
+exec timeout 20 dhclient -1 -d -cf /dev/null -lf /tmp/leases -pf /tmp/pid -sf /tmp/script eth0"#;
+
+#[test]
+fn who_is_unmanaged_gets_its_address_there() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    cloud.up(SHOP);
+    let addresses = |name: &str| cloud.exec(name, &["ip", "-4", "-o", "address", "show", "dev", "eth0"]).out;
+    assert_eq!(addresses("own"), "", "nobody has set it up");
+    assert!(cloud.exec("own", &["ping", "-c1", "-W1", "10.0.1.10"]).code != 0);
+
+    let said = udhcpc(&cloud, "own", &[]);
+    let expected = "bound 10.0.1.20/24 10.0.1.1 10.0.1.2 shop.internal own 1400 600 10.0.1.1";
+    assert!(said.out.contains(expected), "{said:?}\n{}", cloud.evidence());
+    assert!(addresses("own").contains("10.0.1.20/24"));
+    let ping = cloud.exec("own", &["ping", "-c1", "-W2", "10.0.1.10"]);
+    assert_eq!(ping.code, 0, "{ping:?}\n{}", cloud.evidence());
+    let ntp = cloud.exec("own", &["grep", "^ntpsrv=", "/tmp/told"]).out;
+    assert!(ntp.contains("192.0.2.123"), "{ntp}");
+
+    // The same address in another VPC is told by that one's subnet.
+    let twin = udhcpc(&cloud, "twin-1", &[]);
+    assert!(
+        twin.out.contains("bound 10.0.1.20/24 10.0.1.1 10.0.1.2 twin.example twin-1 1500 3600"),
+        "{twin:?}"
+    );
+
+    // Another address than its own is denied to it, and another client gets the right one too.
+    let wish = udhcpc(&cloud, "own", &["-r", "10.0.1.99"]);
+    assert!(wish.out.contains("bound 10.0.1.20/24"), "{wish:?}");
+    let dhclient = cloud.exec("own", &["sh", "-c", DHCLIENT]);
+    assert!(format!("{}{}", dhclient.out, dhclient.err).contains("BOUND 10.0.1.20 10.0.1.1"), "{dhclient:?}");
+
+    // A server that is switched off says nothing.
+    let lost = udhcpc(&cloud, "lost", &[]);
+    assert!(lost.code != 0 && !lost.out.contains("bound"), "{lost:?}");
+
+    // Whether there is a daemon or not.
+    cloud.kill_daemon();
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let script = UDHCPC.replace("/tmp/", &format!("{}/", place.path().display()));
+    let netns = format!("--net={}", cloud.netns_file("own").display());
+    let inside = Command::new("nsenter").args([&netns, "sh", "-c", &script]).output().expect("nsenter runs");
+    let said = String::from_utf8_lossy(&inside.stdout).into_owned();
+    assert!(said.contains("bound 10.0.1.20/24"), "{inside:?}");
+    cloud.serve();
+    assert!(
+        eventually(|| udhcpc(&cloud, "own", &[]).out.contains("bound 10.0.1.20/24")),
+        "{}",
+        cloud.evidence()
+    );
+}
+
+#[test]
+fn what_a_subnet_tells_changes_while_it_runs() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    cloud.up(SHOP);
+    let switched = SHOP.replace("dhcp: { enabled: false }", "dhcp: { leaseSeconds: 60 }");
+    cloud.up(&switched);
+    let said = || udhcpc(&cloud, "lost", &[]).out;
+    assert!(eventually(|| said().contains(" lost 1400 60 10.0.2.1")), "{}\n{}", said(), cloud.evidence());
+    for (wrong, expected) in [
+        ("leaseSeconds: 6", "write a number of 60 to 604800"),
+        ("leaseSeconds: 600, domainName: a_b", "spec.dhcp.domainName: \"a_b\" is no domain name"),
+        ("leaseSeconds: 600, domainNameServers: [2001:db8::1]", "spec.dhcp.domainNameServers[0]"),
+        ("leaseSecond: 600", "leaseSeconds"),
+    ] {
+        let file = cloud.file("bad.yaml", &SHOP.replace("leaseSeconds: 600", wrong));
+        let bad = cloud.madang(&["plan", "-f", &file]);
+        assert!(bad.code == 1 && bad.err.contains(expected), "{bad:?}");
+    }
+}
+
+#[test]
+fn an_unmanaged_instance_may_no_more_than_set_up_its_network() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    cloud.up(SHOP);
+    let capabilities = |name: &str| cloud.exec(name, &["grep", "^Cap", "/proc/self/status"]).out;
+    for line in capabilities("own").lines() {
+        // NET_ADMIN is bit 12, NET_RAW bit 13.
+        assert!(line.ends_with("0000000000003000"), "{line}");
+    }
+    assert!(capabilities("web-1").lines().all(|line| line.ends_with("0000000000000000")));
+    let spoof =
+        "ip address add 10.0.1.77/24 dev eth0; ip route add default via 10.0.1.1; ping -c1 -W1 10.0.1.10";
+    assert!(cloud.exec("own", &["sh", "-c", spoof]).code != 0, "the address of nobody");
+    let drops = || cloud.madang(&["drops"]).out;
+    assert!(eventually(|| drops().contains("spoofedAddress")), "{}", drops());
+    for refused in [
+        &["unshare", "-n", "true"][..],
+        &["mount", "-t", "tmpfs", "none", "/tmp"],
+        &["nsenter", "-t", "1", "-n", "true"],
+    ] {
+        assert!(cloud.exec("own", refused).code != 0, "{refused:?}");
+    }
+}
