@@ -80,7 +80,7 @@ esac
 END
 chmod +x /tmp/script
 : > /tmp/leases
-exec timeout 20 dhclient -1 -d -cf /dev/null -lf /tmp/leases -pf /tmp/pid -sf /tmp/script eth0"#;
+exec timeout 4 dhclient -1 -d -cf /dev/null -lf /tmp/leases -pf /tmp/pid -sf /tmp/script eth0"#;
 
 #[test]
 fn who_is_unmanaged_gets_its_address_there() {

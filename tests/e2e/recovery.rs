@@ -92,6 +92,44 @@ fn what_has_ended_is_not_run_again_by_what_others_do() {
 }
 
 #[test]
+fn what_has_ended_for_good_stays_ended_when_the_host_starts_anew() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    let once = PAIR.replacen(
+        "process: { command: [sleep, infinity] }",
+        "process: { restartPolicy: Never, command: [sh, -c, 'exit 3'] }",
+        1,
+    );
+    cloud.madang(&["up", "--detach", "-f", &cloud.file("cloud.yaml", &once)]);
+    let state = |cloud: &Cloud| cloud.json(&["get", "instance", "a"])["status"].clone();
+    let exited = |cloud: &Cloud| state(cloud)["conditions"][0]["reason"] == "Exited";
+    assert!(eventually(|| exited(&cloud)), "{}", cloud.evidence());
+    let before = state(&cloud);
+    assert_eq!(before["process"]["lastExitCode"], 3, "{before}");
+    cloud.kill_daemon();
+    // What is forgotten then: the namespace, the port, and what is known of the process.
+    let netns = cloud.netns_file("a");
+    let known = cloud.root().join("run/instances").join(netns.file_name().expect("it has a name"));
+    std::fs::remove_dir_all(&known).expect("it was known");
+    let port = before["interface"].as_str().expect("it has one");
+    assert!(Command::new("ip").args(["link", "delete", port]).status().expect("ip starts").success());
+    assert!(Command::new("umount").args(["-l"]).arg(&netns).status().expect("umount starts").success());
+    std::fs::remove_file(&netns).expect("it is a file");
+    cloud.serve();
+    let again = || exited(&cloud) && netns.exists() && cloud.exec("b", &["true"]).code == 0;
+    assert!(eventually(again), "{}\n{}", state(&cloud), cloud.evidence());
+    assert_eq!(state(&cloud)["process"], before["process"], "it did not run again");
+    assert_eq!(state(&cloud)["address"], before["address"]);
+    assert!(!known.exists());
+    cloud.ok(&["delete", "instance", "a"]);
+    let gone = || cloud.madang(&["get", "instance", "a"]).code != 0 && !netns.exists();
+    assert!(eventually(gone), "{}", cloud.evidence());
+}
+
+#[test]
 fn a_process_that_is_slow_to_end_holds_up_nothing() {
     if !can_run() {
         return;

@@ -69,6 +69,11 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     jiff::Timestamp::from_second(i64::try_from(since).unwrap_or(i64::MAX)).unwrap_or_default().to_string()
 }
 
+/// The time that this means in RFC 3339.
+pub(crate) fn time_of(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -239,7 +239,8 @@ impl Loop {
         let same = Arc::ptr_eq(world, &last.world) && interfaces == last.interfaces;
         let desired =
             if same { Arc::clone(&last.desired) } else { Arc::new(world.network.for_host(&interfaces)) };
-        let running = self.agent.driver.observe().map_err(|error| chain(&error))?;
+        let mut running = self.agent.driver.observe().map_err(|error| chain(&error))?;
+        running.extend(crate::workloads::ended_before(world, &running));
         observed.workloads = self.workloads.observed(world, &desired, &running);
         let processes = running.into_iter().map(|workload| (workload.uid.clone(), workload)).collect();
         Ok((Picture { world: Arc::clone(world), desired, interfaces }, Facts { observed, processes }))

@@ -142,6 +142,7 @@ mod tests {
         Resource::Subnet(Object {
             metadata: Metadata { name: "web".into(), generation: 3, ..Metadata::default() },
             spec: SubnetSpec {
+                dhcp: madang_model::DhcpSettings::default(),
                 vpc: "shop".into(),
                 cidr: "10.0.1.0/24".parse().unwrap(),
                 public: false,

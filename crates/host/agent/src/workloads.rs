@@ -3,13 +3,13 @@
 //! Starting and ending take their time, and nobody waits for it: each is a task of its own, at most one for an instance, and
 //! the loop goes on. It is woken when one is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use madang_compile::Desired;
 use madang_compute::{Driver, ObservedWorkload, State};
-use madang_model::ProcessStatus;
+use madang_model::{ProcessStatus, Resource, RestartPolicy};
 use madang_plan::WorkloadState;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -174,6 +174,39 @@ impl Workloads {
         };
         running.iter().map(|found| (found.uid.clone(), observed(found))).collect()
     }
+}
+
+/// What ended for good before the host started anew, which forgets what ran: it is not run again. The status has how it ended.
+pub(crate) fn ended_before(world: &World, running: &[ObservedWorkload]) -> Vec<ObservedWorkload> {
+    let known: BTreeSet<&str> = running.iter().map(|found| found.uid.as_str()).collect();
+    let ended = |resource: &Resource| {
+        let Resource::Instance(object) = resource else { return None };
+        let uid = object.metadata.uid.as_deref().filter(|uid| !known.contains(uid))?;
+        let process = object.status.process.as_ref().filter(|process| process.pid.is_none())?;
+        let code = process.last_exit_code?;
+        let for_good = match object.spec.process.as_ref()?.restart_policy {
+            RestartPolicy::Always => false,
+            RestartPolicy::OnFailure => code == 0,
+            RestartPolicy::Never => true,
+        };
+        // Of one that is being deleted nothing is left.
+        let is_wanted = for_good && object.metadata.deletion_timestamp.is_none();
+        let (_, hash) = world.workloads.get(uid).filter(|_| is_wanted)?;
+        Some(ObservedWorkload {
+            uid: uid.to_owned(),
+            spec_hash: hash.clone(),
+            shim: None,
+            process_pid: None,
+            state: State::Exited,
+            started_at: process.started_at.as_deref().and_then(crate::node::time_of),
+            restarts: process.restarts,
+            last_exit_code: Some(code),
+            message: format!(
+                "it ended with exit status {code}, and its restart policy says that it is not started again"
+            ),
+        })
+    };
+    world.resources.iter().filter_map(ended).collect()
 }
 
 fn state(found: &ObservedWorkload) -> WorkloadState {

@@ -188,11 +188,14 @@ impl Planner<'_> {
             let WorkloadSpec { uid, name, spec_hash, hosts, .. } = spec;
             let (uid, name) = (uid.clone(), name.clone());
             let found = self.observed.workloads.get(&uid);
-            if new_ports.contains(&uid) && found.is_some() {
+            // Who has ended for good needs no port.
+            let ended = found.is_some_and(|w| w.state == WorkloadState::Ended);
+            let anew = new_ports.contains(&uid) && !ended;
+            if anew && found.is_some() {
                 let why = "its port is made anew".to_owned();
                 self.steps.stop.push(Action::StopWorkload { uid: uid.clone(), name: name.clone(), why });
             }
-            let alive = found.filter(|w| w.state != WorkloadState::Lost && !new_ports.contains(&uid));
+            let alive = found.filter(|w| w.state != WorkloadState::Lost && !anew);
             let Some(workload) = alive else {
                 self.steps.start.push(Action::StartWorkload { uid, name });
                 continue;
