@@ -19,7 +19,7 @@ pub struct Workload {
     pub netns: PathBuf,
     /// What runs, and as whom.
     pub process: ProcessSpec,
-    /// Whether it sets up its network itself, and has the capabilities for that.
+    /// Whether it has a network stack of its own: its interface has no address, and it may send whole frames.
     #[serde(default)]
     pub unmanaged: bool,
     /// What it may use of the host.

@@ -78,7 +78,7 @@ pub struct PortSpec {
 pub enum End {
     /// An instance's: in a namespace of its own, with all that it has for a way.
     Instance,
-    /// The same, which it sets up itself.
+    /// The same, without address and routes: it has a stack of its own.
     Unmanaged,
     /// The host's: beside its other interfaces. These addresses and no others it reaches by it: those of the VPC.
     Host(BTreeSet<Prefix>),
@@ -95,7 +95,7 @@ pub struct WorkloadSpec {
     pub address: IpAddr,
     /// The command.
     pub process: ProcessSpec,
-    /// Whether it sets up its interface itself.
+    /// Whether it has a network stack of its own.
     pub unmanaged: bool,
     /// What it may use of the host.
     pub resources: Resources,

@@ -91,7 +91,7 @@ pub struct Instance {
     pub nat: Option<NatId>,
     /// What it runs; none, if it is the host itself.
     pub process: Option<ProcessSpec>,
-    /// Whether it sets up its interface itself.
+    /// Whether it has a network stack of its own.
     pub unmanaged: bool,
     /// What it may use of the host.
     pub resources: Resources,

@@ -22,7 +22,7 @@ pub(crate) struct Credentials {
     pub(crate) user: u32,
     /// The group's.
     pub(crate) group: u32,
-    /// Whether it may set up its network namespace, and send whole frames there.
+    /// Whether it may send and receive whole frames in its network namespace.
     pub(crate) network: bool,
     /// The system calls it may make.
     pub(crate) filter: Filter,
@@ -38,7 +38,8 @@ impl Credentials {
     /// What it may that not everybody may.
     fn capabilities(&self) -> CapabilitySet {
         match self.network {
-            true => CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW,
+            // Not NET_ADMIN: by the other end of its port, that reaches the namespace of the host (IFLA_TARGET_NETNSID).
+            true => CapabilitySet::NET_RAW,
             false => CapabilitySet::empty(),
         }
     }

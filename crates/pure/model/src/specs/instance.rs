@@ -32,8 +32,8 @@ pub struct InstanceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = [{}]))]
     pub host: Option<HostSpec>,
-    /// Whether it sets up its interface itself: that is there, without address and routes, which it gets by DHCP. Its process
-    /// may do that: it has the capabilities `NET_ADMIN` and `NET_RAW` in its own namespace.
+    /// Whether it has a network stack of its own: its interface is there, without address and routes, which it gets by DHCP. Its
+    /// process may open packet sockets: it has the capability `NET_RAW`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unmanaged: bool,
     /// What it may use of the host.
