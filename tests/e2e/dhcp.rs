@@ -6,3 +6,4 @@ mod crowd;
 mod durability;
 mod lan;
 mod mistakes;
+mod server_kind;

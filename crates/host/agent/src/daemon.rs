@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::AgentError;
 use crate::access::{self, AccessOptions, Opened};
+use crate::dhcp_servers::DhcpServers;
 use crate::events::EventRecorder;
 use crate::host::Host;
 use crate::reconcile::{Picture, Reconciler};
@@ -73,6 +74,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
         Some(path) => path,
         None => std::env::current_exe().map_err(AgentError::Executable)?,
     };
+    let dhcp_servers = DhcpServers::new(&layout, &executable);
     let services = Services::new(&layout, &executable, options.resolvers);
     let (agent, host) = Agent::open(layout, executable)?;
     let Opened { access, listener, renewal } =
@@ -86,7 +88,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), AgentError> {
     for (uid, error) in agent.driver.tidy().await {
         tracing::warn!("cannot clear away what was left of instance {uid}: {}", chain(&error));
     }
-    let mut reconciler = Reconciler::start(Arc::clone(&agent), host, services)?;
+    let mut reconciler = Reconciler::start(Arc::clone(&agent), host, services, dhcp_servers)?;
     let (registry, events) = (agent.registry.clone(), agent.events.clone());
     let confirmations = tokio::spawn(async move {
         let said = |ended: &Ended| crate::confirmations::rolled_back(&registry, &events, ended);

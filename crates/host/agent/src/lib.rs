@@ -9,6 +9,7 @@ mod access;
 mod confirmations;
 mod controllers;
 mod daemon;
+mod dhcp_servers;
 mod drops;
 mod error;
 mod events;

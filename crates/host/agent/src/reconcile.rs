@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::AgentError;
 use crate::controllers::{Controllers, GroupReport};
 use crate::daemon::Agent;
+use crate::dhcp_servers::DhcpServers;
 use crate::events::story;
 use crate::exhaustion::Exhaustion;
 use crate::host::{Facts, Host, subject};
@@ -53,7 +54,12 @@ pub(crate) struct Reconciler {
 
 impl Reconciler {
     /// Starts the loop.
-    pub(crate) fn start(agent: Arc<Agent>, host: Host, services: Services) -> Result<Self, AgentError> {
+    pub(crate) fn start(
+        agent: Arc<Agent>,
+        host: Host,
+        services: Services,
+        dhcp_servers: DhcpServers,
+    ) -> Result<Self, AgentError> {
         agent.registry.ensure_default_project()?;
         let node = crate::node::register(&agent.registry)?;
         let version = env!("CARGO_PKG_VERSION");
@@ -69,6 +75,7 @@ impl Reconciler {
                 host,
                 workloads,
                 services,
+                dhcp_servers,
                 memory,
                 exhaustion: Exhaustion::default(),
                 controllers,
@@ -100,6 +107,7 @@ struct Loop {
     host: Host,
     workloads: Workloads,
     services: Services,
+    dhcp_servers: DhcpServers,
     memory: OutOfMemory,
     exhaustion: Exhaustion,
     controllers: Controllers,
@@ -143,6 +151,8 @@ struct Turn {
     broken: Option<String>,
     /// How each group of instances is, by its uid.
     groups: BTreeMap<String, GroupReport>,
+    /// How each DHCP server is, by its uid.
+    servers: BTreeMap<String, Verdict>,
     /// What is not well, in words.
     troubles: BTreeSet<String>,
     /// Whether something was done, so that there is more to see soon.
@@ -203,6 +213,7 @@ impl Loop {
                     None => picture,
                 };
                 turn.troubles.extend(self.services.turn(&picture.world, &picture.interfaces));
+                turn.servers = self.dhcp_servers.turn(&picture.world);
                 self.agent.show(picture);
                 facts
             }
@@ -359,6 +370,11 @@ impl Loop {
                     Some(report) => (report.verdict.clone(), More::Group(report.clone())),
                     None => (Verdict::not_ready("Scaling", "its instances are being made"), More::Nothing),
                 };
+            }
+            Resource::DhcpServer(server) => {
+                let uid = server.metadata.uid.as_deref().unwrap_or_default();
+                let starting = || Verdict::not_ready("Starting", "its process is starting");
+                turn.servers.get(uid).cloned().unwrap_or_else(starting)
             }
             Resource::Namespace(_) => Verdict::ready("Active", "resources can be made in it"),
             Resource::Node(other) if other.metadata.name != node => {

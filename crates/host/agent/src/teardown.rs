@@ -26,6 +26,7 @@ pub(crate) async fn remove_all(agent: &Agent, mut host: Host) -> Result<(), Agen
     }
     let layout = &agent.layout;
     note(crate::services::remove(&crate::services::place(layout)));
+    note(crate::dhcp_servers::remove(layout));
     let directory = layout.run_dir().join("netns");
     let namespaces = netns::list(&directory).unwrap_or_default();
     for path in namespaces {

@@ -1,5 +1,6 @@
 //! Whether a resource is right by itself: what can be said without looking at any other.
 
+mod dhcp;
 mod instance;
 mod metadata;
 mod network;
@@ -25,6 +26,7 @@ pub(crate) fn problems(resource: &Resource) -> Vec<Problem> {
     match resource {
         Resource::Namespace(_) | Resource::Node(_) | Resource::Event(_) => {}
         Resource::AddressPool(object) => outside::pool(&mut found, &object.spec),
+        Resource::DhcpServer(object) => dhcp::server(&mut found, &object.spec),
         Resource::Vpc(object) => network::vpc(&mut found, &object.spec),
         Resource::SecurityGroup(object) => network::security_group(&mut found, &object.spec),
         Resource::NatGateway(object) => outside::nat_gateway(&mut found, &object.spec),

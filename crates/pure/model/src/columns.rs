@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::readiness::{Readiness, readiness};
 use crate::{
-    AddressPoolSpec, AddressPoolStatus, AssertedProtocol, AssertionSpec, BindingSpec, EgressRule, EventSpec,
-    Expectation, Forward, ForwardProtocol, IcmpType, IngressRule, InstanceGroupSpec, InstanceGroupStatus,
-    InstanceSpec, InstanceStatus, Metadata, NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, Object,
-    Peer, PlainStatus, PortRange, PrefixListSpec, PublicAddressSpec, PublicAddressStatus, Resource, Route,
-    RouteTableSpec, RouteTarget, RuleProtocol, SecretSpec, SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
-    qualified,
+    AddressPoolSpec, AddressPoolStatus, AssertedProtocol, AssertionSpec, BindingSpec, DhcpServerSpec,
+    EgressRule, EventSpec, Expectation, Forward, ForwardProtocol, IcmpType, IngressRule, InstanceGroupSpec,
+    InstanceGroupStatus, InstanceSpec, InstanceStatus, Metadata, NatGatewaySpec, NatGatewayStatus, NodeSpec,
+    NodeStatus, Object, Peer, PlainStatus, PortRange, PrefixListSpec, PublicAddressSpec, PublicAddressStatus,
+    Resource, Route, RouteTableSpec, RouteTarget, RuleProtocol, SecretSpec, SecurityGroupSpec, SubnetSpec,
+    VpcSpec, VpcStatus, qualified,
 };
 
 /// What a row says beside what its resource does.
@@ -91,6 +91,7 @@ pub fn columns(resource: &Resource, around: &Around) -> Vec<Column> {
         Resource::Vpc(vpc) => self::vpc(vpc, status, age),
         Resource::SecurityGroup(group) => security_group(group, status, age),
         Resource::NatGateway(gateway) => nat_gateway(gateway, status, age),
+        Resource::DhcpServer(server) => dhcp_server(server, status, age),
         Resource::PrefixList(list) => prefix_list(list, status, age),
         Resource::RouteTable(table) => route_table(table, status, age),
         Resource::Subnet(subnet) => self::subnet(subnet, status, age),
@@ -155,6 +156,17 @@ fn vpc(vpc: &Object<VpcSpec, VpcStatus>, ready: Column, age: Column) -> Vec<Colu
         age,
         wide("MTU", vpc.spec.mtu.to_string()),
         wide("NUMBER", optional(vpc.status.number)),
+    ]
+}
+
+fn dhcp_server(of: &Object<DhcpServerSpec, PlainStatus>, ready: Column, age: Column) -> Vec<Column> {
+    vec![
+        column("INTERFACE", of.spec.interface.as_str()),
+        column("POOLS", list(&of.spec.pools)),
+        ready,
+        age,
+        wide("RESERVED", count(of.spec.reservations.len())),
+        wide("ROUTERS", list(&of.spec.routers)),
     ]
 }
 

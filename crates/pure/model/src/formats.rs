@@ -25,6 +25,7 @@ pub(crate) enum Format {
     Peer,
     PoolEntry,
     PortRange,
+    AddressRange,
     Cpu,
     Memory,
 }
@@ -37,6 +38,7 @@ impl Format {
             "peer" => Self::Peer,
             "pool-entry" => Self::PoolEntry,
             "port-range" => Self::PortRange,
+            "address-range" => Self::AddressRange,
             "cpu" => Self::Cpu,
             "memory" => Self::Memory,
             _ => return None,
@@ -51,6 +53,7 @@ impl Format {
             Self::Peer => "a CIDR or the name of a security group",
             Self::PoolEntry => "an address or a CIDR",
             Self::PortRange => "a port or a range of ports",
+            Self::AddressRange => "a range of addresses (as 192.168.5.100-192.168.5.200)",
             Self::Cpu => "an amount of CPU (as 500m)",
             Self::Memory => "an amount of memory (as 64Mi)",
         }
@@ -75,6 +78,7 @@ impl Format {
                 false => address(text),
             },
             Self::PortRange => plain::<PortRange>(text),
+            Self::AddressRange => plain::<crate::AddressRange>(text),
             Self::Cpu => plain::<CpuQuantity>(text),
             Self::Memory => plain::<MemoryQuantity>(text),
         }

@@ -43,6 +43,7 @@ pub(crate) fn fixed(kind: Kind) -> &'static [&'static str] {
         Kind::Namespace
         | Kind::Node
         | Kind::AddressPool
+        | Kind::DhcpServer
         | Kind::Vpc
         | Kind::PrefixList
         | Kind::InstanceGroup

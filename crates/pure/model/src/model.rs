@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    AddressPoolSpec, AddressPoolStatus, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec, NatGatewayStatus,
-    Object, ObjectRef, PlainStatus, PrefixListSpec, PublicAddressSpec, PublicAddressStatus, RouteTableSpec,
-    SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
+    AddressPoolSpec, AddressPoolStatus, DhcpServerSpec, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec,
+    NatGatewayStatus, Object, ObjectRef, PlainStatus, PrefixListSpec, PublicAddressSpec, PublicAddressStatus,
+    RouteTableSpec, SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
 };
 
 macro_rules! model {
@@ -26,6 +26,8 @@ macro_rules! model {
 model! {
     /// The address pools.
     address_pools: AddressPoolSpec, AddressPoolStatus;
+    /// The DHCP servers on links of the host.
+    dhcp_servers: DhcpServerSpec, PlainStatus;
     /// The VPCs. Each has a number.
     vpcs: VpcSpec, VpcStatus;
     /// The security groups. A VPC's `default` group is not here unless somebody declared it.
@@ -51,6 +53,7 @@ impl Model {
         let name = &object.qualified_name();
         match object.kind {
             Kind::AddressPool => self.address_pools.contains_key(name),
+            Kind::DhcpServer => self.dhcp_servers.contains_key(name),
             Kind::Vpc => self.vpcs.contains_key(name),
             Kind::SecurityGroup => self.security_groups.contains_key(name),
             Kind::NatGateway => self.nat_gateways.contains_key(name),

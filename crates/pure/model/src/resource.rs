@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::shape;
 use crate::{
-    AddressPoolSpec, AddressPoolStatus, AssertionSpec, BindingSpec, Condition, EventSpec, InstanceGroupSpec,
-    InstanceGroupStatus, InstanceSpec, InstanceStatus, Metadata, NamespaceSpec, NamespaceStatus,
-    NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, ObjectRef, PlainStatus, PrefixListSpec,
-    PublicAddressSpec, PublicAddressStatus, RoleSpec, RouteTableSpec, SecretSpec, SecurityGroupSpec,
-    SubnetSpec, VpcSpec, VpcStatus,
+    AddressPoolSpec, AddressPoolStatus, AssertionSpec, BindingSpec, Condition, DhcpServerSpec, EventSpec,
+    InstanceGroupSpec, InstanceGroupStatus, InstanceSpec, InstanceStatus, Metadata, NamespaceSpec,
+    NamespaceStatus, NatGatewaySpec, NatGatewayStatus, NodeSpec, NodeStatus, ObjectRef, PlainStatus,
+    PrefixListSpec, PublicAddressSpec, PublicAddressStatus, RoleSpec, RouteTableSpec, SecretSpec,
+    SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus,
 };
 
 /// An API group, in the one version of it that is served.
@@ -256,6 +256,7 @@ kinds! {
     Namespace { NamespaceSpec, NamespaceStatus, "namespaces", ["ns", "namespace", "project", "projects"], Core, Spec, Label, namespaced: false, "a project: resources that belong together, and who may change them" }
     Node { NodeSpec, NodeStatus, "nodes", ["no", "node"], Madang, Spec, Label, namespaced: false, "a host: what it has and what it can do" }
     AddressPool { AddressPoolSpec, AddressPoolStatus, "addresspools", ["pool", "pools", "addresspool"], Madang, Spec, Label, namespaced: false, "addresses that the outside routes to this host" }
+    DhcpServer { DhcpServerSpec, PlainStatus, "dhcpservers", ["dhcp", "dhcpserver"], Madang, Spec, Label, namespaced: false, "DHCP on a link of this host" }
     Vpc { VpcSpec, VpcStatus, "vpcs", ["vpc"], Madang, Spec, Label, namespaced: true, "a private network with ranges of its own" }
     PrefixList { PrefixListSpec, PlainStatus, "prefixlists", ["pl", "pls", "prefixlist"], Madang, Spec, Label, namespaced: true, "addresses that rules speak of by one name" }
     SecurityGroup { SecurityGroupSpec, PlainStatus, "securitygroups", ["sg", "sgs", "securitygroup"], Madang, Spec, Label, namespaced: true, "who may reach the instances in it, and whom they may reach" }

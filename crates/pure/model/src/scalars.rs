@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use madang_addr::Prefix;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{CpuQuantity, MemoryQuantity, Peer, PoolEntry, PortRange};
+use crate::{AddressRange, CpuQuantity, MemoryQuantity, Peer, PoolEntry, PortRange};
 
 /// Whether the text is a DNS label (RFC 1123): what every name must be.
 pub fn is_dns_label(text: &str) -> bool {
@@ -72,7 +73,7 @@ impl FromStr for Peer {
         if text.contains('/') {
             return text.parse().map(Self::Cidr).map_err(|e: madang_addr::ParsePrefixError| e.to_string());
         }
-        if let Ok(address) = text.parse::<std::net::IpAddr>() {
+        if let Ok(address) = text.parse::<IpAddr>() {
             let host = Prefix::host(address);
             return Err(format!("{text} has no prefix length: write {host} for this address alone"));
         }
@@ -100,6 +101,41 @@ impl FromStr for PoolEntry {
             return Ok(Self(Prefix::host(address)));
         }
         text.parse().map(Self).map_err(|e: madang_addr::ParsePrefixError| e.to_string())
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first() == self.last() {
+            write!(f, "{}", self.first())
+        } else {
+            write!(f, "{}-{}", self.first(), self.last())
+        }
+    }
+}
+
+/// Of a CIDR it is what hosts can have: neither the network's address nor the broadcast address.
+impl FromStr for AddressRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad =
+            || format!("\"{text}\" is no range of addresses: write 192.168.5.100-192.168.5.200, or a CIDR");
+        let address = |text: &str| text.trim().parse::<Ipv4Addr>().map_err(|_| bad());
+        if let Some((first, last)) = text.split_once('-') {
+            let range = Self::new(address(first)?, address(last)?);
+            return range.ok_or_else(|| format!("the range {text} ends before it begins"));
+        }
+        if let Ok(one) = text.parse() {
+            return Self::new(one, one).ok_or_else(bad);
+        }
+        let prefix: Prefix = text.parse().map_err(|_| bad())?;
+        let (IpAddr::V4(first), IpAddr::V4(last)) = (prefix.address(), prefix.last()) else {
+            return Err(bad());
+        };
+        let ends = u32::from(prefix.host_bits() > 1);
+        let (first, last) = (u32::from(first) + ends, u32::from(last) - ends);
+        Self::new(first.into(), last.into()).ok_or_else(bad)
     }
 }
 
@@ -206,6 +242,7 @@ macro_rules! written {
 written!(PortRange, "PortRange", { "format": "port-range", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 65535 }, { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" }], "description": "A port, or a range as \"8000-8100\"." });
 written!(Peer, "Peer", { "format": "peer", "type": "string", "description": "A CIDR, as 10.0.0.0/8, the name of a security group of the VPC, or a prefix list, as prefixlist/office." });
 written!(PoolEntry, "PoolEntry", { "format": "pool-entry", "type": "string", "description": "An address, or a CIDR of addresses." });
+written!(AddressRange, "AddressRange", { "format": "address-range", "type": "string", "description": "Addresses, as 192.168.5.100-192.168.5.200, a CIDR or one address." });
 written!(CpuQuantity, "CpuQuantity", { "format": "cpu", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "number" }, { "type": "string" }], "description": "CPUs: 2, 0.5 or 500m." });
 written!(MemoryQuantity, "MemoryQuantity", { "format": "memory", "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }], "description": "Memory: 64Mi, 1Gi or bytes." });
 

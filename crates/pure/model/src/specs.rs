@@ -1,5 +1,6 @@
 //! What somebody wants, for each kind. Defaults make the short form right; unknown fields are errors.
 
+mod dhcp;
 mod instance;
 
 use std::net::IpAddr;
@@ -8,6 +9,7 @@ use madang_addr::Prefix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::dhcp::*;
 pub use self::instance::*;
 use crate::scalars::{Address, Cidr};
 
@@ -47,57 +49,6 @@ pub struct SubnetSpec {
     /// What its DHCP server tells those who ask. It gives each instance the address that it has.
     #[serde(default, skip_serializing_if = "DhcpSettings::is_default")]
     pub dhcp: DhcpSettings,
-}
-
-/// What a subnet's DHCP server tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DhcpSettings {
-    /// Whether there is one.
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    /// How long a lease is, in seconds, if the client does not want a shorter one: 60 to 604800.
-    #[serde(default = "an_hour")]
-    #[schemars(range(min = 60, max = 604_800))]
-    pub lease_seconds: u32,
-    /// What names end in; that of the VPC, as shop.internal, if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("examples" = ["shop.internal"]))]
-    pub domain_name: Option<String>,
-    /// Whom to ask for names; the VPC's own name service if left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Address>", extend("examples" = [["10.0.1.2"]]))]
-    pub domain_name_servers: Vec<IpAddr>,
-    /// Whom to ask for the time.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Address>", extend("examples" = [["192.0.2.123"]]))]
-    pub ntp_servers: Vec<IpAddr>,
-}
-
-impl Default for DhcpSettings {
-    fn default() -> Self {
-        Self {
-            enabled: yes(),
-            lease_seconds: an_hour(),
-            domain_name: None,
-            domain_name_servers: Vec::new(),
-            ntp_servers: Vec::new(),
-        }
-    }
-}
-
-impl DhcpSettings {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn an_hour() -> u32 {
-    3600
 }
 
 /// Where packets go. The route to the VPC's own ranges is always there.

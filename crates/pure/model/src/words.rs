@@ -12,6 +12,7 @@ pub(crate) fn noun(kind: Kind) -> &'static str {
         Kind::Namespace => "project",
         Kind::Node => "node",
         Kind::AddressPool => "address pool",
+        Kind::DhcpServer => "DHCP server",
         Kind::Vpc => "VPC",
         Kind::SecurityGroup => "security group",
         Kind::NatGateway => "NAT gateway",

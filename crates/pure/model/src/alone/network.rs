@@ -6,16 +6,13 @@ use madang_addr::Prefix;
 
 use super::Found;
 use crate::addresses::{LONGEST_SUBNET, capacity};
-use crate::words::quote;
 use crate::{
-    AssertedEnd, AssertedProtocol, AssertionSpec, DhcpSettings, Diagnostic, IcmpType, Peer, PortRange,
-    PrefixListSpec, RouteTableSpec, RouteTarget, RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
+    AssertedEnd, AssertedProtocol, AssertionSpec, Diagnostic, IcmpType, Peer, PortRange, PrefixListSpec,
+    RouteTableSpec, RouteTarget, RuleProtocol, SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
 
 /// How many CIDRs a prefix list has at most.
 const LONGEST_LIST: usize = 1000;
-/// How many servers of a kind DHCP tells of at most.
-const MOST_SERVERS: usize = 8;
 
 pub(super) fn vpc(found: &mut Found, spec: &VpcSpec) {
     found.not_empty("spec.cidrs", &spec.cidrs, "write a range, as [10.0.0.0/16]");
@@ -59,48 +56,8 @@ fn too_small(found: &mut Found, path: &str, cidr: Prefix, what: &str) {
     }
 }
 
-fn dhcp(found: &mut Found, spec: &DhcpSettings) {
-    let (least, most) = (60, 604_800);
-    if !(least..=most).contains(&spec.lease_seconds) {
-        let message = format!("{} is out of range", spec.lease_seconds);
-        let hint = format!("write a number of {least} to {most}: a minute to a week");
-        found.add("spec.dhcp.leaseSeconds", Diagnostic::new("outOfRange", message).hint(hint));
-    }
-    for (field, servers) in
-        [("domainNameServers", &spec.domain_name_servers), ("ntpServers", &spec.ntp_servers)]
-    {
-        for (n, server) in servers.iter().enumerate() {
-            found.address(&format!("spec.dhcp.{field}[{n}]"), Some(*server));
-        }
-        if servers.len() > MOST_SERVERS {
-            let message = format!("{} servers are too many", servers.len());
-            let hint = format!("name at most {MOST_SERVERS}");
-            found.add(format!("spec.dhcp.{field}"), Diagnostic::new("tooMany", message).hint(hint));
-        }
-    }
-    if let Some(name) = &spec.domain_name
-        && !is_domain(name)
-    {
-        let diagnostic = Diagnostic::new("invalidValue", format!("{} is no domain name", quote(name)));
-        let hint = "write letters, digits, hyphens and dots, as shop.internal";
-        found.add("spec.dhcp.domainName", diagnostic.hint(hint));
-    }
-}
-
-/// A name as hosts have them (RFC 1123 section 2.1).
-fn is_domain(name: &str) -> bool {
-    let label = |label: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (1..=63).contains(&label.len())
-            && label.bytes().all(fits)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
-}
-
 pub(super) fn subnet(found: &mut Found, spec: &SubnetSpec) {
-    dhcp(found, &spec.dhcp);
+    super::dhcp::settings(found, &spec.dhcp);
     found.family("spec.cidr", spec.cidr);
     too_small(found, "spec.cidr", spec.cidr, "subnet");
     if let (true, Some(table)) = (spec.public, &spec.route_table) {

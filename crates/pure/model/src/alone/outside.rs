@@ -44,7 +44,7 @@ fn next_hop(found: &mut Found, next_hop: IpAddr) {
     }
 }
 
-fn interface(found: &mut Found, name: &str) {
+pub(super) fn interface(found: &mut Found, name: &str) {
     let right = (1..=15).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
         && name != "."
@@ -57,7 +57,7 @@ fn interface(found: &mut Found, name: &str) {
     } else if name == "lo" {
         let diagnostic = Diagnostic::new("loopback", "lo is the host's own loopback interface")
             .cause("it leads nowhere, and what is attached to it would see the host's own traffic")
-            .hint("write the interface that leads to the outside, as eth0");
+            .hint("write another interface, as eth0");
         found.add("spec.interface", diagnostic);
     }
 }

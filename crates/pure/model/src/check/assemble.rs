@@ -60,6 +60,7 @@ fn insert(model: &mut Model, resource: &Resource) {
     }
     match resource {
         Resource::AddressPool(object) => put(&mut model.address_pools, object),
+        Resource::DhcpServer(object) => put(&mut model.dhcp_servers, object),
         Resource::Vpc(object) => put(&mut model.vpcs, object),
         Resource::SecurityGroup(object) => put(&mut model.security_groups, object),
         Resource::NatGateway(object) => put(&mut model.nat_gateways, object),

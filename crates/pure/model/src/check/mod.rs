@@ -37,6 +37,7 @@ pub fn check(resources: &[Resource]) -> (Model, Vec<Diagnostic>) {
     network::route_tables(&world, &mut findings);
     groups::security_groups(&world, &mut findings);
     outside::pools(&world, &mut findings);
+    outside::dhcp_servers(&world, &mut findings);
     outside::addresses(&world, &mut findings);
     outside::forwards(&world, &mut findings);
     instances::instances(&world, &mut findings);

@@ -15,6 +15,19 @@ pub(super) fn pools(world: &World<'_>, findings: &mut Findings) {
     no_next_hop(world, findings);
 }
 
+/// A link has one server of this host's.
+pub(super) fn dhcp_servers(world: &World<'_>, findings: &mut Findings) {
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    for (n, server) in world.dhcp_servers() {
+        let other = *first.entry(&server.spec.interface).or_insert(n);
+        if other != n {
+            let message = format!("{} serves {} already", world.called(other), server.spec.interface);
+            let hint = "write all pools of a link into one server, or choose another interface";
+            findings.wrong(n, "spec.interface", Diagnostic::new("interfaceTaken", message).hint(hint));
+        }
+    }
+}
+
 /// A router's address is nobody else's, whichever pool leads to it.
 fn no_next_hop(world: &World<'_>, findings: &mut Findings) {
     let mut routers: BTreeMap<IpAddr, usize> = BTreeMap::new();

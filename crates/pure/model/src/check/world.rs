@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::groups::DEFAULT_GROUP;
 use crate::words::{did_you_mean, named, noun};
 use crate::{
-    AddressPoolSpec, AddressPoolStatus, Diagnostic, InstanceSpec, InstanceStatus, Kind, NatGatewaySpec,
-    NatGatewayStatus, Object, PlainStatus, PublicAddressSpec, PublicAddressStatus, Resource, RouteTableSpec,
-    SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus, origin,
+    AddressPoolSpec, AddressPoolStatus, DhcpServerSpec, Diagnostic, InstanceSpec, InstanceStatus, Kind,
+    NatGatewaySpec, NatGatewayStatus, Object, PlainStatus, PublicAddressSpec, PublicAddressStatus, Resource,
+    RouteTableSpec, SecurityGroupSpec, SubnetSpec, VpcSpec, VpcStatus, origin,
 };
 
 /// The resources by kind and name. Of several with one name only the first is here.
@@ -80,6 +80,7 @@ macro_rules! each_kind {
 
 each_kind! {
     [pool] [pools] AddressPool AddressPoolSpec, AddressPoolStatus;
+    [] [dhcp_servers] DhcpServer DhcpServerSpec, PlainStatus;
     [vpc] [vpcs] Vpc VpcSpec, VpcStatus;
     [group] [groups] SecurityGroup SecurityGroupSpec, PlainStatus;
     [nat] [nats] NatGateway NatGatewaySpec, NatGatewayStatus;
