@@ -114,7 +114,7 @@ fn reservation(found: &mut Found, path: &str, reservation: &DhcpReservation) {
 
 fn is_identifier(text: &str) -> bool {
     text.is_ascii()
-        && text.len() % 2 == 0
+        && text.len().is_multiple_of(2)
         && (4..=510).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
