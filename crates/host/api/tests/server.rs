@@ -51,7 +51,7 @@ async fn what_is_not_there_says_what_is() {
     for (method, path, body, code, says) in [
         ("GET", "/", "", 404, "only below /api/v1, /apis/madang.dev/v1alpha1"),
         ("GET", "/apis/apps/v1/deployments", "", 404, "only below"),
-        ("GET", "/apis/madang.dev/v1alpha1/pods", "", 404, "only nodes, addresspools, vpcs"),
+        ("GET", "/apis/madang.dev/v1alpha1/pods", "", 404, "only nodes, addresspools, dhcpservers, vpcs"),
         ("GET", "/apis/madang.dev/v1alpha1/vpcs/none", "", 404, "there is no Vpc/none"),
         ("GET", "/apis/madang.dev/v1alpha1/vpcs/a/log", "", 404, "no such part, only status"),
         ("GET", "/apis/madang.dev/v1alpha1/namespaces/default/nodes", "", 404, "belong to the host"),

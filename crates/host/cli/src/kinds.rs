@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        insta::assert_snapshot!(parse("instanes").unwrap_err(), @r#"There is no kind "instanes". Did you mean instances? The kinds are namespaces, nodes, addresspools, vpcs, prefixlists, securitygroups, natgateways, routetables, subnets, instances, instancegroups, publicaddresses, assertions, secrets, roles, rolebindings, clusterroles, clusterrolebindings, events."#);
-        insta::assert_snapshot!(parse("pods").unwrap_err(), @r#"There is no kind "pods". Did you mean addresspools? The kinds are namespaces, nodes, addresspools, vpcs, prefixlists, securitygroups, natgateways, routetables, subnets, instances, instancegroups, publicaddresses, assertions, secrets, roles, rolebindings, clusterroles, clusterrolebindings, events."#);
+        insta::assert_snapshot!(parse("instanes").unwrap_err(), @r#"There is no kind "instanes". Did you mean instances? The kinds are namespaces, nodes, addresspools, dhcpservers, vpcs, prefixlists, securitygroups, natgateways, routetables, subnets, instances, instancegroups, publicaddresses, assertions, secrets, roles, rolebindings, clusterroles, clusterrolebindings, events."#);
+        insta::assert_snapshot!(parse("pods").unwrap_err(), @r#"There is no kind "pods". Did you mean addresspools? The kinds are namespaces, nodes, addresspools, dhcpservers, vpcs, prefixlists, securitygroups, natgateways, routetables, subnets, instances, instancegroups, publicaddresses, assertions, secrets, roles, rolebindings, clusterroles, clusterrolebindings, events."#);
         insta::assert_snapshot!(parse("vpcs,subnets web").unwrap_err(), @"names can follow one kind, and vpcs,subnets is several");
         insta::assert_snapshot!(parse("vpc/shop web").unwrap_err(), @r#""web" stands beside a kind/name"#);
         insta::assert_snapshot!(parse("vpc/").unwrap_err(), @r#""vpc/" has no name"#);

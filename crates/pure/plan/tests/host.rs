@@ -36,15 +36,20 @@ impl Sim<'_> {
         self.host.ports.get_mut(uid).unwrap_or_else(|| panic!("{uid} has no port"))
     }
 
+    /// Who has ended for good needs neither port nor namespace.
+    fn runs(&self, uid: &str) -> bool {
+        self.host.workloads.get(uid).is_some_and(|workload| workload.state != WorkloadState::Ended)
+    }
+
     fn act(&mut self, action: &Action) {
         match action {
             Action::StopWorkload { uid, .. } => assert!(self.host.workloads.remove(uid).is_some()),
             Action::DeletePort { uid, port, .. } => {
-                assert!(!self.host.workloads.contains_key(uid), "something runs behind the port of {uid}");
+                assert!(!self.runs(uid), "something runs behind the port of {uid}");
                 assert_eq!(self.host.ports.remove(uid).unwrap().port, *port);
             }
             Action::DeleteNamespace { uid } => {
-                assert!(!self.host.ports.contains_key(uid) && !self.host.workloads.contains_key(uid));
+                assert!(!self.host.ports.contains_key(uid) && !self.runs(uid));
                 assert!(self.host.namespaces.remove(uid));
             }
             Action::CreateNamespace { uid, .. } | Action::BindHost { uid, .. } => {
