@@ -11,12 +11,13 @@ struct Wire {
 }
 
 impl Wire {
-    fn new() -> Self {
+    /// With the address 10.77.NET.1/24.
+    fn new(net: u8) -> Self {
         let number = std::process::id() % 1_000_000;
         let (link, netns) = (format!("dh{number}"), format!("dh-{number}"));
         ip(&["netns", "add", &netns]);
         ip(&["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &netns]);
-        ip(&["address", "add", "10.77.5.1/24", "dev", &link]);
+        ip(&["address", "add", &format!("10.77.{net}.1/24"), "dev", &link]);
         ip(&["link", "set", &link, "up"]);
         ip(&["-n", &netns, "link", "set", "eth0", "up"]);
         Self { link, netns }
@@ -63,7 +64,7 @@ fn a_declared_server_leases_and_outlives_the_daemon() {
     if !can_run() {
         return;
     }
-    let wire = Wire::new();
+    let wire = Wire::new(5);
     let mut cloud = Cloud::new();
     cloud.serve();
     cloud.up(&server(&wire.link, ""));
@@ -139,5 +140,14 @@ fn what_is_wrong_with_a_server_is_said() {
     let message =
         || cloud.json(&["get", "dhcpserver", "lan"])["status"]["conditions"][0]["message"].to_string();
     assert!(eventually(|| message().contains("eth9")), "{}", message());
+
+    // Once that is mended, it serves.
+    let wire = Wire::new(6);
+    let right = server(&wire.link, "").replace("10.77.5.", "10.77.6.");
+    let outside = right.replace("10.77.6.199", "10.77.7.199");
+    cloud.ok(&["apply", "-f", &cloud.file("outside.yaml", &outside)]);
+    assert!(eventually(|| message().contains("10.77.6.0/24")), "{}", message());
+    cloud.up(&right);
+    assert!(wire.udhcpc().contains("lease of 10.77.6.100 obtained"));
     cloud.ok(&["delete", "dhcpserver", "lan"]);
 }

@@ -44,6 +44,8 @@ struct Server {
     pause: Duration,
     again: Option<Instant>,
     trouble: Option<String>,
+    /// What it was told when it was started last.
+    told: Vec<String>,
 }
 
 struct Running {
@@ -135,6 +137,11 @@ impl DhcpServers {
             }
         }
         let Some((arguments, spec)) = arguments.zip(spec) else { return starting() };
+        // Something else may go well at once.
+        if server.told != arguments {
+            (server.pause, server.again, server.trouble) = (Duration::ZERO, None, None);
+            server.told.clone_from(&arguments);
+        }
         if server.running.is_none() && server.again.is_none_or(|again| Instant::now() >= again) {
             match self.start(uid, arguments) {
                 Ok(running) => server.running = Some(running),
