@@ -43,6 +43,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("decide.h", "path->question.peer = flow->src;", ""),
     ("forward.h", "if (packet->routed && packet->ttl <= 1)", "if (packet->routed && !packet->ttl)"),
     ("quota.h", "usage->flows >= most >> shift ||", "usage->flows > most >> shift ||"),
+    ("stages/dhcp.h", "if (v4(&packet->key.src) != v4(&client->gateway))", "if (0)"),
+    ("stages/dhcp.h", "(!v4(&packet->key.src) || v4(&packet->key.src) == v4(&port->address)) &&", ""),
+    ("stages/dhcp.h", "if (!client || is_border(client->vpc))", "if (!client)"),
+    ("stages/dhcp.h", "if (port->vpc == SERVICES && is_whole_udp", "if (is_whole_udp"),
+    ("stages/dhcp.h", "copy_mac(ethernet->h_dest, client->mac);", ""),
     ("quota.h", "? USAGE_IN : flow->state", "? USAGE_OUT : flow->state"),
 ];
 
