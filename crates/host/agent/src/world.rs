@@ -26,7 +26,7 @@ pub(crate) struct World {
     /// Whether each assertion holds.
     pub(crate) asserted: BTreeMap<ObjectRef, Verdict>,
     /// What is right, together with all that it needs.
-    model: Model,
+    pub(crate) model: Model,
     /// What each instance runs, as the driver is told it, and the driver's hash of it.
     pub(crate) workloads: BTreeMap<String, (Workload, String)>,
 }

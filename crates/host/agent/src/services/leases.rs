@@ -5,28 +5,22 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use madang_addr::Prefix;
 use madang_compile::{Host, name_server};
-use madang_model::{DhcpSettings, InstanceSpec, InstanceStatus, Object, Resource, bare};
+use madang_model::{DhcpSettings, InstanceSpec, InstanceStatus, Object, bare};
 use madang_workers::{LeaseClient, LeaseSubnet, Leases};
 
 use crate::world::World;
 
 /// The subnets that have a server, and their instances on this host.
 pub(super) fn leases(world: &World, host: &Host) -> Leases {
-    let settings: BTreeMap<&str, &DhcpSettings> = world
-        .resources
-        .iter()
-        .filter_map(|resource| match resource {
-            Resource::Subnet(subnet) => Some((subnet.metadata.name.as_str(), &subnet.spec.dhcp)),
-            _ => None,
-        })
-        .collect();
     let mut subnets: BTreeMap<(u32, Prefix), LeaseSubnet> = BTreeMap::new();
-    for resource in &world.resources {
-        let Resource::Instance(object) = resource else { continue };
-        let Some(settings) = settings.get(object.spec.subnet.as_str()).filter(|own| own.enabled) else {
-            continue;
-        };
-        add(world, host, object, settings, &mut subnets);
+    // By their whole names: another project's subnet may be called the same.
+    for object in world.model.instances().values() {
+        let settings = world.model.subnets().get(&object.spec.subnet).map(|subnet| &subnet.spec.dhcp);
+        let Some(settings) = settings.filter(|own| own.enabled) else { continue };
+        // The host's own ways are not for a VPC to set.
+        if object.spec.host.is_none() {
+            add(world, host, object, settings, &mut subnets);
+        }
     }
     Leases { subnets: subnets.into_values().collect() }
 }
