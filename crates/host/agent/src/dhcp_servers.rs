@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use madang_kernel::Layout;
 use madang_kernel::process::ProcessId;
 use madang_model::{DhcpReservation, DhcpServerSpec, Kind, ObjectRef, Resource};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -152,9 +152,9 @@ impl DhcpServers {
                 }
             }
         }
-        let serves = server.running.as_ref().is_some_and(|running| running.ending.is_none());
+        let running = server.running.as_ref().filter(|running| running.ending.is_none());
         let socket = self.sockets.join(format!("{}.sock", spec.interface));
-        if serves && UnixStream::connect(socket).is_ok() {
+        if running.is_some_and(|running| listener(&socket) == Some(running.mark.pid)) {
             server.trouble = None;
             return Verdict::ready("Serving", format!("it leases addresses on {}", spec.interface));
         }
@@ -245,6 +245,16 @@ impl Running {
         let signal = if since.elapsed() > GRACE { Signal::KILL } else { Signal::TERM };
         let _ = self.mark.process().signal(signal);
     }
+}
+
+/// Whose socket this is; nobody's, if nobody takes connections there at once.
+fn listener(socket: &Path) -> Option<u32> {
+    let address = SocketAddrUnix::new(socket).ok()?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let ours = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    rustix::net::connect(&ours, &address).ok()?;
+    let owner = rustix::net::sockopt::socket_peercred(&ours).ok()?;
+    u32::try_from(owner.pid.as_raw_nonzero().get()).ok()
 }
 
 fn starting() -> Verdict {

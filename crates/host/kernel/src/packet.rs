@@ -51,6 +51,7 @@ impl PacketSocket {
         set(&socket, libc::SOL_PACKET, IGNORE_OUTGOING, &on).map_err(failed("leave out what is sent on"))?;
         set(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, &on).map_err(failed("see checksums of"))?;
         attach(&socket, &Program::of(wanted)).map_err(failed("filter the frames of"))?;
+        set(&socket, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &on).map_err(failed("keep the filter of"))?;
         bind(&socket, link).map_err(failed("listen on"))?;
         Ok(Self(socket))
     }

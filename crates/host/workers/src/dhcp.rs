@@ -134,69 +134,68 @@ fn random() -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
-/// A server for each subnet, and whose port is of which.
+/// A server for each instance, by its port: so no client can pass for another, whatever it calls itself.
 #[derive(Default)]
 struct Servers {
-    servers: HashMap<(u32, Prefix), (LeaseSubnet, Server)>,
-    ports: HashMap<PortId, ((u32, Prefix), Mac)>,
+    servers: HashMap<PortId, (LeaseSubnet, Server)>,
     actions: Actions,
 }
 
 impl Servers {
     fn take(&mut self, leases: Leases, now: Now) {
         let mut before = std::mem::take(&mut self.servers);
-        self.ports.clear();
         for subnet in leases.subnets {
-            let key = (subnet.vpc, subnet.range);
-            let known = before.remove(&key);
-            let server = match known {
-                Some((told, server)) if told == subnet => server,
-                _ => match ServerConfig::new(spec(&subnet)) {
-                    // Nothing is remembered that the store does not know better.
-                    Ok(config) => Server::new(config, now, random()),
-                    Err(error) => {
-                        crate::say(&format!("no DHCP in {}: {error}", subnet.range));
-                        continue;
-                    }
-                },
-            };
-            self.ports.extend(subnet.clients.iter().map(|client| (client.port, (key, client.mac))));
-            self.servers.insert(key, (subnet, server));
+            for client in &subnet.clients {
+                let own = LeaseSubnet { clients: vec![client.clone()], ..subnet.clone() };
+                let known = before.remove(&client.port).filter(|(told, _)| *told == own);
+                let server = match known {
+                    Some((_, server)) => server,
+                    None => match ServerConfig::new(spec(&own)) {
+                        // Nothing is remembered that the store does not know better.
+                        Ok(config) => Server::new(config, now, random()),
+                        Err(error) => {
+                            crate::say(&format!("no DHCP for {}: {error}", client.address));
+                            continue;
+                        }
+                    },
+                };
+                self.servers.insert(client.port, (own, server));
+            }
         }
     }
 
     /// Answers what a frame brings, with frames behind those that are there.
     fn hear(&mut self, frame: &[u8], pending: bool, rates: &Rates, now: Now, out: &mut Vec<Vec<u8>>) {
-        let Ok(Heard::Datagram(datagram)) = Heard::read(frame, pending) else { return };
-        let Some(port) = marked(datagram.to).filter(|port| rates.may_ask(port.0)) else { return };
-        let Some(((key, mac), message)) =
-            self.ports.get(&port).zip(Packet::new_checked(datagram.payload).ok())
-        else {
+        // Who sends too much costs no more than this.
+        let Some(to) = frame.first_chunk().and_then(|to| marked(Mac(*to))) else { return };
+        let Some((subnet, server)) = self.servers.get_mut(&to).filter(|_| rates.may_ask(to.0)) else {
             return;
         };
+        let Ok(Heard::Datagram(datagram)) = Heard::read(frame, pending) else { return };
+        let Ok(message) = Packet::new_checked(datagram.payload) else { return };
         // An instance speaks for itself alone, and nobody is between it and here.
         let header = message.header();
-        if header.hardware.mac() != Some(*mac) || !header.giaddr.is_unspecified() {
+        let is_own = |client: &LeaseClient| header.hardware.mac() == Some(client.mac);
+        if !subnet.clients.iter().any(is_own) || !header.giaddr.is_unspecified() {
             return;
         }
-        let Some((subnet, server)) = self.servers.get_mut(key) else { return };
         let unicast = !datagram.destination.0.is_broadcast();
         let origin = Origin { link: LINK, port: None, source: datagram.source.0, unicast };
         let event = Event::Message { bytes: datagram.payload, origin };
         self.actions.clear();
         server.handle(event, now, random(), &mut self.actions);
         for reply in &self.actions.replies {
-            let to = match reply.to {
+            let address = match reply.to {
                 Destination::Client(address) | Destination::Frame { address, .. } => address,
                 Destination::Broadcast => Ipv4Addr::BROADCAST,
                 Destination::Relay(_) => continue,
             };
             let mut frame = Vec::new();
             Datagram {
-                from: mark(port),
+                from: mark(to),
                 to: GATEWAY_MAC,
                 source: (subnet.gateway, SERVER_PORT),
-                destination: (to, CLIENT_PORT),
+                destination: (address, CLIENT_PORT),
                 payload: self.actions.message(reply),
             }
             .emit(&mut frame);

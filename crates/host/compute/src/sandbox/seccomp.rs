@@ -110,6 +110,13 @@ fn rules(frames: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::B
         when(2, Len::Dword, Cmp::Eq, u64::from(libc::NETLINK_ROUTE.cast_unsigned()))?,
     ])?);
     rules.insert(libc::SYS_socket, sockets);
+    if frames {
+        // Rings of packets are memory that no control group counts.
+        let rings = [libc::PACKET_RX_RING, libc::PACKET_TX_RING].map(|ring| u64::from(ring.cast_unsigned()));
+        let [receive, send] = rings.map(|ring| when(2, Len::Dword, Cmp::Ne, ring));
+        let of_others = when(1, Len::Dword, Cmp::Ne, u64::from(libc::SOL_PACKET.cast_unsigned()))?;
+        rules.insert(libc::SYS_setsockopt, vec![one(of_others)?, SeccompRule::new(vec![receive?, send?])?]);
+    }
     let personalities = PERSONALITIES.into_iter().map(|p| one(when(0, Len::Dword, Cmp::Eq, p)?));
     rules.insert(libc::SYS_personality, personalities.collect::<Result<_, _>>()?);
     // Both type into a terminal as if its user had.

@@ -134,3 +134,35 @@ fn a_flood_is_not_answered() {
     }
     assert!((20..200).contains(&answered), "{answered}");
 }
+
+/// Two instances of one subnet: the second calls itself what the first does, and takes nothing away by that.
+#[test]
+fn a_name_for_oneself_is_no_claim() {
+    let mut leases = leases();
+    leases.subnets.pop();
+    let other = Ipv4Addr::new(10, 0, 1, 5);
+    let second = LeaseClient { port: PORTS[1], mac: MACS[1], address: other, name: "web-1".to_owned() };
+    leases.subnets[0].clients.push(second);
+    let mut net = Net::new(leases);
+    let message = |n: usize, kind: MessageType, address: Ipv4Addr| {
+        let mut options = Options::new();
+        options.set(code::MESSAGE_TYPE, [kind.number()]);
+        options.set(code::CLIENT_ID, [1, 2, 3]);
+        options.set_addresses(code::REQUESTED_ADDRESS, &[address]);
+        let mut bytes = Vec::new();
+        let header = Header::request(HardwareAddress::ethernet(MACS[n]), 9);
+        Repr::new(header, options).emit(548, &mut bytes);
+        bytes
+    };
+    let mut says = |n: usize, kind, address| {
+        let bytes = message(n, kind, address);
+        let answers = net.send(PORTS[n], MACS[n], Ipv4Addr::BROADCAST, Ipv4Addr::UNSPECIFIED, &bytes);
+        answers.first().and_then(|answer| Packet::new_checked(answer.as_slice()).unwrap().message_type())
+    };
+    let own = Ipv4Addr::new(10, 0, 1, 4);
+    assert_eq!(says(0, MessageType::Request, own), Some(MessageType::Ack));
+    assert_eq!(says(1, MessageType::Request, own), Some(MessageType::Nak), "the first one's");
+    assert_eq!(says(1, MessageType::Request, other), Some(MessageType::Ack));
+    assert_eq!(says(1, MessageType::Decline, own), None);
+    assert_eq!(says(0, MessageType::Request, own), Some(MessageType::Ack), "nothing was taken from it");
+}
