@@ -189,6 +189,33 @@ fn what_a_subnet_tells_changes_while_it_runs() {
 }
 
 #[test]
+fn another_projects_subnet_of_the_same_name_tells_its_own() {
+    if !can_run() {
+        return;
+    }
+    let mut cloud = Cloud::new();
+    cloud.serve();
+    let other = "\
+apiVersion: v1
+kind: Namespace
+metadata: { name: zoo }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Vpc
+metadata: { name: shop, namespace: zoo }
+spec: { cidrs: [10.0.0.0/16] }
+---
+apiVersion: madang.dev/v1alpha1
+kind: Subnet
+metadata: { name: web, namespace: zoo }
+spec: { vpc: shop, cidr: 10.0.1.0/24, dhcp: { enabled: false, domainName: zoo.example } }
+";
+    cloud.up(&format!("{SHOP}---\n{other}"));
+    let said = udhcpc(&cloud, "own", &[]);
+    assert!(said.out.contains("bound 10.0.1.20/24 10.0.1.1 10.0.1.2 shop.internal own 1400 600"), "{said:?}");
+}
+
+#[test]
 fn an_unmanaged_instance_may_no_more_than_send_frames() {
     if !can_run() {
         return;
@@ -202,8 +229,14 @@ fn an_unmanaged_instance_may_no_more_than_send_frames() {
         assert!(line.ends_with("0000000000002000"), "{line}");
     }
     assert!(capabilities("web-1").lines().all(|line| line.ends_with("0000000000000000")));
+    let ring = "import socket, struct; link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0); \
+                link.setsockopt(263, 8, 1); link.setsockopt(263, 5, struct.pack('IIII', 4096, 1, 4096, 1))";
+    let said = cloud.exec("own", &["python3", "-c", ring]);
+    assert!(said.code != 0 && said.err.contains("PermissionError"), "{said:?}");
     for refused in [
-        &["unshare", "-n", "true"][..],
+        &["ip", "address", "add", "10.0.1.20/24", "dev", "eth0"][..],
+        &["ip", "link", "add", "x", "type", "bridge"],
+        &["unshare", "-n", "true"],
         &["mount", "-t", "tmpfs", "none", "/tmp"],
         &["nsenter", "-t", "1", "-n", "true"],
     ] {
